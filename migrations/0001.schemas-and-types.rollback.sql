@@ -1,0 +1,15 @@
+drop schema bi cascade;
+drop schema ops cascade;
+drop schema travel cascade;
+drop schema notify cascade;
+drop schema review cascade;
+drop schema pay cascade;
+drop schema compliance cascade;
+drop schema graph cascade;
+drop schema rules cascade;
+drop schema crew cascade;
+drop schema platform cascade;
+drop schema audit cascade;
+drop schema auth cascade;
+alter default privileges grant execute on functions to public;
+alter default privileges grant usage on types to public;

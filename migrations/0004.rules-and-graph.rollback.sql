@@ -1,0 +1,14 @@
+drop table graph.edges;
+drop table graph.pay_components;
+drop table graph.scenarios;
+drop table graph.generations;
+drop table rules.plans;
+drop table rules.ruleset_terms;
+drop table rules.rulesets;
+drop table rules.formula_types;
+drop table rules.facts;
+drop table rules.interpretation_contract_terms;
+drop table rules.interpretation_faa_rules;
+drop table rules.rule_interpretations;
+drop table rules.union_contract_terms;
+drop table rules.faa_rules;

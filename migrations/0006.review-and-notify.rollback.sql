@@ -1,0 +1,3 @@
+drop table notify.notifications;
+drop table review.claims;
+drop table review.discrepancies;
