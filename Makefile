@@ -1,0 +1,51 @@
+# CrewPay. `make demo` and `make test` work on a fresh Debian 12, as root or with sudo; both set up what they need.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-long prepare lint pgtap pytest bench docs stop clean
+MAKEFLAGS += --no-print-directory
+BIN := .venv/bin
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Packages, Python environment, private cluster, deploy
+	@.dev/setup
+
+prepare:
+	@.dev/setup --no-deploy
+
+demo: setup ## Set up, then run the demonstration
+	@$(BIN)/crewpay demo
+
+test: prepare ## All checks: lint, pgTAP, pytest
+	@$(MAKE) lint
+	@$(MAKE) pgtap
+	@$(MAKE) pytest
+
+test-long: prepare ## The same with the slow tests and 500 examples a property
+	@$(MAKE) lint
+	@$(MAKE) pgtap
+	@CREWPAY_TEST_LONG=1 $(MAKE) pytest
+
+lint: ## ruff, mypy, plpgsql_check, pgspot, secrets
+	@.dev/lint
+
+pgtap: ## Database tests
+	@.dev/pgtap
+
+pytest: ## Python and integration tests
+	@$(BIN)/pytest
+
+bench: setup ## Measure
+	@$(BIN)/python -m tests.bench
+
+docs: setup ## Generate the SQL reference
+	@$(BIN)/python -m docs.generate
+
+stop: ## Stop the private cluster
+	@.dev/cluster stop
+
+clean: ## Remove the private cluster and the Python environment
+	@.dev/cluster clean
+	@rm -rf .venv .venv.lock
