@@ -1,0 +1,5 @@
+-- Table grants of schema graph.
+
+grant select on graph.generations, graph.scenarios, graph.pay_components, graph.edges
+  to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync;
+grant select, insert, update, delete on graph.generations, graph.scenarios, graph.pay_components, graph.edges to crewpay_definer;

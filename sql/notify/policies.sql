@@ -1,0 +1,29 @@
+-- Row-level security of schema notify. Notifications are written and marked read by functions only.
+
+drop policy if exists definer_tenant on notify.notifications;
+create policy definer_tenant on notify.notifications
+  for all to crewpay_definer
+  using (enterprise_id = (select auth.enterprise_id()))
+  with check (enterprise_id = (select auth.enterprise_id()));
+comment on policy definer_tenant on notify.notifications is 'Functions act in the caller''s enterprise only.';
+
+drop policy if exists crew_own_notifications on notify.notifications;
+create policy crew_own_notifications on notify.notifications
+  for select to crewpay_crew
+  using ((select auth.role()) = 'crew'
+    and enterprise_id = (select auth.enterprise_id())
+    and crew_member_id = (select auth.uid()));
+comment on policy crew_own_notifications on notify.notifications is 'Crew see their own notifications.';
+
+drop policy if exists admin_all_data on notify.notifications;
+create policy admin_all_data on notify.notifications
+  for select to crewpay_admin
+  using ((select auth.role()) = 'admin' and enterprise_id = (select auth.enterprise_id()));
+comment on policy admin_all_data on notify.notifications is 'Administrators see all notifications of their enterprise.';
+
+drop policy if exists tenant_read on notify.notifications;
+create policy tenant_read on notify.notifications
+  for select to crewpay_service
+  using ((select auth.role()) = 'service_role'
+    and enterprise_id = (select auth.enterprise_id()));
+comment on policy tenant_read on notify.notifications is 'Read: all rows of the own enterprise.';
