@@ -72,7 +72,11 @@ def print_json(data: Any, *, status: str = "ok", **more: Any) -> None:
 
 
 def print_table(
-    rows: Sequence[Mapping[str, Any]], *, columns: Sequence[str] | None = None, as_json: bool = False, **more: Any
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    columns: Sequence[str] | None = None,
+    as_json: bool = False,
+    **more: Any,
 ) -> None:
     """Rows as a table, or in the JSON envelope. Numbers are aligned to the right; null prints as an empty cell."""
     if as_json:
@@ -84,15 +88,18 @@ def print_table(
     cells = [["" if row.get(c) is None else str(row.get(c)) for c in columns] for row in rows]
     right = [
         bool(rows)
-        and all(isinstance(r.get(c), int | float | Decimal | None) and not isinstance(r.get(c), bool) for r in rows)
+        and all(
+            isinstance(r.get(c), int | float | Decimal | None) and not isinstance(r.get(c), bool)
+            for r in rows
+        )
         for c in columns
     ]
-    widths = [max(len(c), *(len(line[i]) for line in cells)) if cells else len(c) for i, c in enumerate(columns)]
+    widths = [
+        max(len(c), *(len(line[i]) for line in cells)) if cells else len(c) for i, c in enumerate(columns)
+    ]
 
     def line(values: Sequence[str]) -> str:
-        padded = (
-            v.rjust(w) if r else v.ljust(w) for v, w, r in zip(values, widths, right, strict=True)
-        )
+        padded = (v.rjust(w) if r else v.ljust(w) for v, w, r in zip(values, widths, right, strict=True))
         return "  ".join(padded).rstrip()
 
     click.echo(line(list(columns)))
@@ -138,7 +145,8 @@ def from_database(error: psycopg.Error) -> CrewPayError:
             state if state and state.startswith("CP") else "CP910",
             "no connection to the database",
             detail=(error.diag.message_primary or str(error)).strip(),
-            hint=error.diag.message_hint or "Check DATABASE_URL, or start the private cluster with: make setup",
+            hint=error.diag.message_hint
+            or "Check DATABASE_URL, or start the private cluster with: make setup",
             exit_code=CONNECTION,
         )
     return CrewPayError(

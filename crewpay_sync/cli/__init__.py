@@ -26,7 +26,9 @@ class LazyGroup(click.Group):
     """Loads a command's module only when that command is asked for, so that `crewpay psql` starts fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(name for name, target in COMMANDS.items() if importlib.util.find_spec(target.split(":")[0]))
+        return sorted(
+            name for name, target in COMMANDS.items() if importlib.util.find_spec(target.split(":")[0])
+        )
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         target = COMMANDS.get(cmd_name)

@@ -74,20 +74,15 @@ def _print_plan(found: Plan) -> None:
 
 
 @db.command()
-@click.option("--shadow", is_flag=True, help="Also build a fresh database beside it and compare both schemas.")
+@click.option(
+    "--shadow", is_flag=True, help="Also build a fresh database beside it and compare both schemas."
+)
 @json_option
 def verify(shadow: bool, as_json: bool) -> None:
     """Exit 1 when the database lags behind this checkout, or an applied migration was edited."""
     target = direct_target()
     found = runner.plan(target)
-    findings = [f"migrations/{m.path.name} was edited after it was applied" for m in found.edited]
-    findings += [f"migration {name} is applied, but its file is not in this checkout" for name in found.unknown]
-    findings += [f"sql/{path} is not applied" for path in found.cluster]
-    findings += [f"migrations/{m.path.name} is not applied" for m in found.migrations]
-    if not found.everything:
-        findings += [f"sql/{u.path}:{u.line} is not applied: {u.title}" for u in found.units]
-    elif found.units:
-        findings.append(f"sql/ is not applied ({len(found.units)} units)")
+    findings = found.lag()
     if shadow and not findings:
         from crewpay_sync.deploy.shadow import differences
 
@@ -116,7 +111,9 @@ def new(name: str) -> None:
     rollback = path.with_name(f"{number:04d}.{name}.rollback.sql")
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write("-- Why this change. Names carry their schema; functions of sql/ are not used here.\n\n")
+            file.write(
+                "-- Why this change. Names carry their schema; functions of sql/ are not used here.\n\n"
+            )
         with rollback.open("x", encoding="utf-8") as file:
             file.write(f"-- Undoes {path.name}, in reverse order.\n\n")
     except OSError as error:

@@ -33,7 +33,12 @@ class Plan:
     @property
     def empty(self) -> bool:
         return not (
-            self.cluster or self.migrations or self.unmarked or self.unrecorded or self.units or self.stale_rows
+            self.cluster
+            or self.migrations
+            or self.unmarked
+            or self.unrecorded
+            or self.units
+            or self.stale_rows
         )
 
     @property
@@ -59,18 +64,34 @@ class Plan:
                 hint="Update the checkout, or connect to the right database.",
             )
 
+    def lag(self) -> list[str]:
+        """How the database differs from the checkout, one line each."""
+        findings = [f"migrations/{m.path.name} was edited after it was applied" for m in self.edited]
+        findings += [
+            f"migration {name} is applied, but its file is not in this checkout" for name in self.unknown
+        ]
+        findings += [f"sql/{path} is not applied" for path in self.cluster]
+        findings += [f"migrations/{m.path.name} is not applied" for m in self.migrations]
+        if self.everything:
+            findings.append(f"sql/ is not applied ({len(self.units)} units)")
+        else:
+            findings += [f"sql/{u.path}:{u.line} is not applied: {u.title}" for u in self.units]
+        return findings
+
     def as_data(self) -> dict[str, Any]:
         return {
             "cluster": self.cluster,
             "migrations": [m.id for m in self.migrations],
-            "statements": [{"file": f"sql/{u.path}", "line": u.line, "statement": u.title} for u in self.units],
+            "statements": [
+                {"file": f"sql/{u.path}", "line": u.line, "statement": u.title} for u in self.units
+            ],
             "edited": [m.id for m in self.edited],
             "unknown": self.unknown,
         }
 
 
 def _rows(conn: psycopg.Connection[Any], query: str) -> list[tuple[Any, ...]]:
-    return conn.execute(query).fetchall()  # type: ignore[call-overload,no-any-return]
+    return conn.execute(query).fetchall()
 
 
 def exists(conn: psycopg.Connection[Any], relation: str) -> bool:

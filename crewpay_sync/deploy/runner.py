@@ -296,7 +296,9 @@ def _record_units(conn: psycopg.Connection[Any], tree: Tree, plan: Plan) -> None
     """The table of statements becomes exactly the tree's; unchanged rows keep their time."""
     ran = {(u.path, u.ordinal) for u in plan.units}
     units = tree.units()
-    conn.execute("create temporary table _units (path text, ordinal integer, sha256 text, ran boolean) on commit drop")
+    conn.execute(
+        "create temporary table _units (path text, ordinal integer, sha256 text, ran boolean) on commit drop"
+    )
     with conn.cursor() as cursor, cursor.copy("copy _units from stdin") as copy:
         for unit in units:
             copy.write_row((unit.path, unit.ordinal, unit.sha256, (unit.path, unit.ordinal) in ran))
@@ -311,7 +313,9 @@ def _record_units(conn: psycopg.Connection[Any], tree: Tree, plan: Plan) -> None
     )
 
 
-def deploy(target: Target, tree: Tree | None = None, *, say: Say = lambda _: None, with_sql: bool = True) -> Result:
+def deploy(
+    target: Target, tree: Tree | None = None, *, say: Say = lambda _: None, with_sql: bool = True
+) -> Result:
     """Brings the database to the state of the tree. Nothing happens when it is there already."""
     tree = tree or Tree()
     result = Result(version=tree_version(tree))
@@ -332,13 +336,21 @@ def deploy(target: Target, tree: Tree | None = None, *, say: Say = lambda _: Non
 
 
 def _run(
-    conn: psycopg.Connection[Any], target: Target, tree: Tree, plan: Plan, result: Result, say: Say, with_sql: bool
+    conn: psycopg.Connection[Any],
+    target: Target,
+    tree: Tree,
+    plan: Plan,
+    result: Result,
+    say: Say,
+    with_sql: bool,
 ) -> None:
     """Migrations and statements, recorded in deploy.runs whatever happens."""
     conn.execute(
         "update deploy.runs set state = 'failed', error = 'interrupted', finished_at = now() where state = 'running'"
     )
-    row = conn.execute("insert into deploy.runs (version) values (%s) returning id", (result.version,)).fetchone()
+    row = conn.execute(
+        "insert into deploy.runs (version) values (%s) returning id", (result.version,)
+    ).fetchone()
     assert row is not None  # noqa: S101
     run = row[0]
     try:
@@ -372,7 +384,9 @@ def plan(target: Target, tree: Tree | None = None) -> Plan:
         return make_plan(conn, tree or Tree())
 
 
-def rollback(target: Target, tree: Tree | None = None, *, keep: int = 0, say: Say = lambda _: None) -> list[str]:
+def rollback(
+    target: Target, tree: Tree | None = None, *, keep: int = 0, say: Say = lambda _: None
+) -> list[str]:
     """Rolls migrations back, newest first, until `keep` are left. What sql/ made is not removed first."""
     tree = tree or Tree()
     done: list[str] = []

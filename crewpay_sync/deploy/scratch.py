@@ -50,7 +50,9 @@ def create(target: Target, name: str) -> Target:
     drop(target, name)
     _execute(
         target,
-        sql.SQL("create database {} encoding 'UTF8' locale 'C.UTF-8' template template0").format(sql.Identifier(name)),
+        sql.SQL("create database {} encoding 'UTF8' locale 'C.UTF-8' template template0").format(
+            sql.Identifier(name)
+        ),
     )
     return target.with_(dbname=name)
 
@@ -62,7 +64,9 @@ def build(target: Target, name: str, tree: Tree, *, template: bool = False) -> T
     if template:
         _execute(
             target,
-            sql.SQL("alter database {} is_template true allow_connections false").format(sql.Identifier(name)),
+            sql.SQL("alter database {} is_template true allow_connections false").format(
+                sql.Identifier(name)
+            ),
         )
     return made
 

@@ -12,13 +12,28 @@ from crewpay_sync.deploy.splitter import Statement, split
 from crewpay_sync.output import CrewPayError
 from crewpay_sync.settings import ROOT
 
-CLUSTER_FILES = ("cluster/roles.sql", "cluster/database.sql", "cluster/extensions.sql", "cluster/bookkeeping.sql")
+CLUSTER_FILES = (
+    "cluster/roles.sql",
+    "cluster/database.sql",
+    "cluster/extensions.sql",
+    "cluster/bookkeeping.sql",
+)
 _MIGRATION = re.compile(r"^\d{4}\.[a-z0-9-]+$")
-_FOLLOWERS = {
+_FOLLOWERS: dict[str, set[tuple[str, ...]]] = {
     "policy": {("comment", "on", "policy")},
     "trigger": {("comment", "on", "trigger"), ("alter", "table")},
 }
-_RECREATES = ("view", "materialized", "function", "procedure", "type", "domain", "table", "schema", "aggregate")
+_RECREATES = (
+    "view",
+    "materialized",
+    "function",
+    "procedure",
+    "type",
+    "domain",
+    "table",
+    "schema",
+    "aggregate",
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +62,9 @@ class Unit:
     @property
     def recreates(self) -> bool:
         """Drops an object others may have depended on: then everything runs again."""
-        return any(s.words[0] == "drop" and s.words[1:2] and s.words[1] in _RECREATES for s in self.statements)
+        return any(
+            s.words[0] == "drop" and s.words[1:2] and s.words[1] in _RECREATES for s in self.statements
+        )
 
 
 @dataclass(frozen=True)
@@ -165,7 +182,8 @@ class Tree:
     def migrations(self) -> list[Migration]:
         """Migrations by number; CP903 for bad names, equal numbers and missing rollbacks."""
         folder = self.root / "migrations"
-        found, problems = [], []
+        found: list[Migration] = []
+        problems: list[str] = []
         for path in sorted(folder.glob("*.sql")):
             if path.name.endswith(".rollback.sql"):
                 if not path.with_name(path.name.removesuffix(".rollback.sql") + ".sql").exists():

@@ -56,13 +56,13 @@ def split(text: str) -> Iterator[Statement]:
         match = _TOKEN.match(text, position)
         if match is None:  # cannot happen: "other" takes any character
             break
-        kind, token, position = match.lastgroup, match[0], match.end()
+        kind, found, position = match.lastgroup, match[0], match.end()
         if kind in {"line", "space"}:
             continue
         if kind == "block":
             position = _end_of_block_comment(text, position)
             continue
-        if kind == "mark" and token == ";" and parens == 0 and atomic == 0:
+        if kind == "mark" and found == ";" and parens == 0 and atomic == 0:
             if start >= 0:
                 yield statement()
             start, words = -1, []
@@ -70,12 +70,12 @@ def split(text: str) -> Iterator[Statement]:
         if start < 0:
             start = match.start()
         if kind == "dollar":
-            close = text.find(token, position)
-            position = len(text) if close < 0 else close + len(token)
+            close = text.find(found, position)
+            position = len(text) if close < 0 else close + len(found)
         elif kind == "mark":
-            parens = max(0, parens + {"(": 1, ")": -1, ";": 0}[token])
+            parens = max(0, parens + {"(": 1, ")": -1, ";": 0}[found])
         elif kind == "word" and parens == 0:
-            word = token.lower()
+            word = found.lower()
             if len(words) < 8:
                 words.append(word)
             if words[0] == "create" and {"function", "procedure"} & set(words[1:4]):
@@ -84,7 +84,7 @@ def split(text: str) -> Iterator[Statement]:
                 elif word == "end" and atomic:
                     atomic -= 1
         elif kind == "quoted" and parens == 0 and len(words) < 8:
-            words.append(token)
+            words.append(found)
         end = position
     if start >= 0:
         yield statement()

@@ -32,9 +32,7 @@ def main(paths: list[str]) -> int:
         with target.connect() as conn:
             found = conn.execute("show search_path").fetchone()
             row = found[0] if found else ""
-            conn.execute(  # type: ignore[call-overload]
-                f'alter database "{target.dbname}" set search_path = {row}, tap'
-            )
+            conn.execute(f'alter database "{target.dbname}" set search_path = {row}, tap')
         helpers = tree.root / _HELPERS
         if helpers.exists():
             subprocess.run(
