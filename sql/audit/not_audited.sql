@@ -1,0 +1,29 @@
+-- Tables whose changes are not recorded row by row, each with the reason. Every other table is attached (a test compares).
+
+create or replace view audit.not_audited
+with (security_invoker = true, security_barrier = true)
+as
+select v.table_name, v.reason
+from (values
+  ('audit.audit_log',            'It is the trail.'),
+  ('crew.airports',              'Public reference data, loaded by deploy.'),
+  ('crew.fact_versions',         'Itself history: superseded versions, only ever added.'),
+  ('graph.generations',          'A generation is accepted whole and stays; the next one replaces it.'),
+  ('graph.scenarios',            'Part of a generation, which stays.'),
+  ('graph.pay_components',       'Part of a generation, which stays.'),
+  ('graph.edges',                'Part of a generation, which stays.'),
+  ('ops.error_codes',            'Reference data, loaded by deploy.'),
+  ('ops.jobs',                   'Reference data, loaded by deploy.'),
+  ('ops.alerts',                 'Itself a log of what happened.'),
+  ('pay.calculation_versions',   'Itself history: results that are not current, covered by the hash of their run.'),
+  ('pay.run_findings',           'Written once by a run, which is audited.'),
+  ('rules.facts',                'Reference data, loaded by deploy.'),
+  ('rules.formula_types',        'Reference data, loaded by deploy.'),
+  ('rules.rulesets',             'Derived from audited terms and identified by a hash.'),
+  ('rules.ruleset_terms',        'Derived from audited terms and covered by the ruleset''s hash.'),
+  ('rules.plans',                'Derived from audited terms and covered by the ruleset''s hash.')
+) as v (table_name, reason);
+comment on view audit.not_audited is 'Tables whose changes are not recorded row by row, with the reason.';
+comment on column audit.not_audited.table_name is 'Table, with schema.';
+comment on column audit.not_audited.reason is 'Why not.';
+grant select on audit.not_audited to crewpay_admin;

@@ -1,0 +1,41 @@
+-- Every SQLSTATE CPnnn that CrewPay raises. CP0 audit, CP1 facts and imports, CP2 rules and engine, CP3 access, CP9 deploy.
+
+insert into ops.error_codes (code, title, hint)
+values
+  ('CP001', 'the audit trail is append-only', 'Write a new row; old months are archived as whole partitions.'),
+  ('CP002', 'the primary key of an audited row cant change', 'Make a new row, and retire the old one.'),
+  ('CP101', 'unknown airport', 'Use an IATA or ICAO code of crew.airports.'),
+  ('CP102', 'arrival before departure', 'Check times and their time zone.'),
+  ('CP103', 'overlapping duties', 'A crew member can be on one duty at a time: check report and release times.'),
+  ('CP104', 'negative block time', 'Check actual departure and arrival.'),
+  ('CP105', 'leg without crew member', 'Every leg names who flies it.'),
+  ('CP106', 'unknown crew member', 'Import crew members first, or check the employee number.'),
+  ('CP107', 'unknown flight', 'Import flights first, or check flight number and departure.'),
+  ('CP108', 'duplicate row', 'The same row stands in the file, or in the database, already.'),
+  ('CP109', 'bad value', 'Check the value against the columns type and its allowed values.'),
+  ('CP110', 'missing rate', 'Give the crew member an hourly rate, or the contract a rate table.'),
+  ('CP111', 'a fact that a term reads is missing', 'Record the fact, or give the term a default.'),
+  ('CP112', 'no pay period for this month', 'Make the period first: it lies inside one contract month.'),
+  ('CP201', 'unknown formula type', 'Use a type of rules.formula_types.'),
+  ('CP202', 'unknown or missing parameter', 'The formula types row in rules.formula_types lists its parameters.'),
+  ('CP203', 'unknown fact or name', 'Use a fact of rules.facts at this level or below, or a measure of the contract.'),
+  ('CP204', 'operator or type error', 'Check the operands types; the message names the place.'),
+  ('CP205', 'term not supported', 'The message names what is missing.'),
+  ('CP206', 'conflict cant be resolved, or components depend on each other in a circle', 'Give the CONFLICTS_WITH edge a resolution method, or remove an edge of the circle.'),
+  ('CP210', 'a run of this period is in progress', 'Wait until it has finished.'),
+  ('CP211', 'the period is not open', 'Correct through crew.correct(), or reopen the period.'),
+  ('CP212', 'the checks of a run failed', 'The detail names the check; nothing was published.'),
+  ('CP213', 'no terms in force', 'Load a contract for these positions and dates.'),
+  ('CP214', 'unknown period or crew member', 'Check the key, and that it belongs to your enterprise.'),
+  ('CP301', 'one login, one role', 'Make a second login for the second role.'),
+  ('CP901', 'an applied migration was edited', 'Restore the file, and put the change into a new migration.'),
+  ('CP902', 'LOADORDER and the files of sql/ differ', 'Every .sql file under sql/ stands in LOADORDER exactly once.'),
+  ('CP903', 'migrations/ is not in order', 'Name files NNNN.lower-case-name.sql, each with its rollback.'),
+  ('CP904', 'a statement of the deploy failed', 'The message names file and line.'),
+  ('CP905', 'the server lacks something deploy needs', 'The hint names it.'),
+  ('CP907', 'the database is ahead of this checkout', 'Update the checkout, or connect to the right database.'),
+  ('CP910', 'no connection to the database', 'Check DATABASE_URL.'),
+  ('CP911', 'settings or connection string not valid', 'See .env.example.')
+on conflict (code) do update
+  set title = excluded.title,
+      hint = excluded.hint;

@@ -1,0 +1,91 @@
+-- Scheduled work: the catalogue is ops.jobs; pg_cron is made to match it. Each job is one call, run as crewpay_jobs.
+
+-- SET role, not SECURITY DEFINER: pg_cron schedules as the effective user, and crewpay_jobs, being a login, owns nothing here.
+create or replace function ops.reconcile_jobs()
+returns integer
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_job record;
+  v_changed integer := 0;
+begin
+  if not exists (select from pg_extension where extname = 'pg_cron') then
+    raise notice 'pg_cron is not installed in database %: no job is scheduled here', current_database();
+    return 0;
+  end if;
+  for v_job in
+    execute $sql$
+      select c.jobname, null::text as schedule, null::text as command
+      from cron.job c
+      where c.username = current_user
+        and c.database = current_database()
+        and not exists (select from ops.jobs j where j.name = c.jobname and j.enabled)
+      union all
+      select j.name, j.schedule, j.command
+      from ops.jobs j
+      where j.enabled
+        and not exists (
+          select
+          from cron.job c
+          where c.username = current_user
+            and c.database = current_database()
+            and c.active
+            and (c.jobname, c.schedule, c.command) = (j.name, j.schedule, j.command))
+      order by 1
+    $sql$
+  loop
+    if v_job.command is null then
+      execute 'select cron.unschedule($1::name)' using v_job.jobname;
+    else
+      execute 'select cron.schedule($1, $2, $3)' using v_job.jobname, v_job.schedule, v_job.command;
+    end if;
+    v_changed := v_changed + 1;
+  end loop;
+  return v_changed;
+end $$;
+revoke all on function ops.reconcile_jobs() from public;
+grant execute on function ops.reconcile_jobs() to crewpay_jobs;
+alter function ops.reconcile_jobs() set role = crewpay_jobs;
+comment on function ops.reconcile_jobs() is
+  'Makes pg_cron match the catalogue of jobs: schedules, changes and removes jobs of crewpay_jobs in this database; returns how many.
+Without pg_cron it says so and does nothing. For operators and crewpay_jobs.';
+
+create or replace function ops.tg_reconcile_jobs()
+returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if exists (select from pg_extension where extname = 'pg_cron') then
+    perform ops.reconcile_jobs();
+  end if;
+  return null;
+end $$;
+revoke all on function ops.tg_reconcile_jobs() from public;
+comment on function ops.tg_reconcile_jobs() is 'Trigger: pg_cron follows the catalogue of jobs.';
+
+create or replace trigger jobs_50_reconcile
+  after insert or update or delete on ops.jobs
+  for each statement execute function ops.tg_reconcile_jobs();
+comment on trigger jobs_50_reconcile on ops.jobs is 'pg_cron follows the catalogue.';
+
+-- pg_cron keeps the history of runs for ever.
+create or replace function ops.purge_cron_history(p_keep interval default '30 days')
+returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_rows bigint := 0;
+begin
+  if exists (select from pg_extension where extname = 'pg_cron') then
+    execute 'delete from cron.job_run_details where end_time < now() - $1' using p_keep;
+    get diagnostics v_rows = row_count;
+  end if;
+  return v_rows;
+end $$;
+revoke all on function ops.purge_cron_history(interval) from public;
+grant execute on function ops.purge_cron_history(interval) to crewpay_jobs;
+comment on function ops.purge_cron_history(interval) is
+  'Deletes pg_cron''s own history of runs that is older than p_keep; returns how many rows. Run by crewpay_jobs.';

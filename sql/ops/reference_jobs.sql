@@ -1,0 +1,10 @@
+-- The catalogue of jobs (GMT). A job that an operator disabled stays disabled.
+
+insert into ops.jobs (name, schedule, command, description)
+values
+  ('audit-ensure-partitions', '10 2 * * *', 'select audit.ensure_partitions()', 'Partitions of the audit trail for the next twelve months.'),
+  ('ops-purge-cron-history', '20 3 * * *', 'select ops.purge_cron_history()', 'Keeps thirty days of pg_cron''s history.')
+on conflict (name) do update
+  set schedule = excluded.schedule,
+      command = excluded.command,
+      description = excluded.description;
