@@ -28,6 +28,13 @@ as_root() {
   fi
 }
 
+# Asks for root before a script begins what it could not finish.
+need_root() {
+  [ "$(id -u)" = 0 ] && return
+  command -v sudo >/dev/null && { sudo -n true 2>/dev/null || { [ -t 0 ] && sudo -v; }; } \
+    || die "root is needed for $1: repeat as root or with sudo"
+}
+
 as_postgres() {
   if [ "$(id -u)" = 0 ]; then (cd / && runuser -u postgres -- "$@")
   else (cd / && as_root runuser -u postgres -- "$@")

@@ -44,6 +44,10 @@ def main() -> int:
             except Exception:  # its PL/pgSQL reader fails on some valid bodies: then the outside alone
                 try:
                     issues = scan(statement.text, plpgsql=False)
+                except (
+                    IndexError
+                ):  # a body in standard SQL, whose names are bound when it is made: nothing to spot
+                    issues = []
                 except Exception as error:
                     issues = [f"PS000: pgspot cannot read it: {str(error).splitlines()[0]} at line 0"]
             for issue in issues:

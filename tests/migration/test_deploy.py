@@ -334,12 +334,12 @@ def test_what_is_not_in_the_tree_is_found_by_the_shadow(small: Tree, empty_datab
         conn.execute("comment on view shop.names is 'Edited by hand.'")
         conn.execute("grant select on shop.items to crewpay_bi")
     found = differences(empty_database, small)
-    assert [line.split(": ")[0] for line in found] == [
+    assert sorted(line.split(": ")[0] for line in found) == [
         "differs",
         "only in this database",
         "only in this database",
     ]
-    assert "shop.stray" in found[2]
+    assert any("shop.stray" in line for line in found)
 
 
 def test_the_shadow_is_never_the_database_itself(

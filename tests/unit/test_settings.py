@@ -28,11 +28,11 @@ def given(**values: str) -> Settings:
 
 
 def test_parameters_of_prisma_are_stripped() -> None:
-    url = "postgres://u:p%40w@h:6432/d?schema=public&pgbouncer=true&connection_limit=5&sslmode=require&pool_timeout=0"
+    url = "postgres://u:p%40ss@h:6432/d?schema=public&pgbouncer=true&connection_limit=5&sslmode=require&pool_timeout=0"  # not-a-secret
     cleaned, pooled = clean_url(url)
-    assert cleaned == "postgresql://u:p%40w@h:6432/d?sslmode=require"
+    assert cleaned == "postgresql://u:p%40ss@h:6432/d?sslmode=require"  # not-a-secret
     assert pooled
-    assert Target.parse(url).as_dict()["password"] == "p@w"
+    assert Target.parse(url).as_dict()["password"] == "p@ss"
 
 
 def test_a_private_cluster_is_the_default() -> None:
@@ -58,7 +58,9 @@ def test_libpq_variables_are_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_yoyo_gets_every_parameter() -> None:
-    target = Target.parse("postgresql://u:p%2Fw%40@/d?host=/var/run/x&port=5815&sslmode=require")
+    target = Target.parse(
+        "postgresql://u:p%2Fw%40@/d?host=/var/run/x&port=5815&sslmode=require"
+    )
     parsed = parse_uri(target.yoyo_url(schema="yoyo", options="-c role=x -c lock_timeout=5s"))
     assert (parsed.username, parsed.password, parsed.database) == ("u", "p/w@", "d")
     assert parsed.args == {
@@ -71,12 +73,12 @@ def test_yoyo_gets_every_parameter() -> None:
 
 
 def test_programs_get_the_password_by_environment() -> None:
-    conninfo, environment = Target.parse("postgresql://u:hidden@h/d").for_programs()
+    conninfo, environment = Target.parse("postgresql://u:hidden@h/d").for_programs()  # not-a-secret
     assert "hidden" not in conninfo
     assert environment["PGPASSWORD"] == "hidden"
 
 
-@pytest.mark.parametrize("url", ["postgresql://u:p%zz@h/d", "host=h nonsense"])
+@pytest.mark.parametrize("url", ["postgresql://u:p%zz@h/d", "host=h nonsense"])  # not-a-secret
 def test_a_bad_connection_string_is_not_repeated(url: str) -> None:
     with pytest.raises(CrewPayError) as caught:
         Target.parse(url)
@@ -86,7 +88,7 @@ def test_a_bad_connection_string_is_not_repeated(url: str) -> None:
 
 
 def test_redact() -> None:
-    assert redact("postgresql://u:hush@h/d") == "postgresql://u:***@h/d"
+    assert redact("postgresql://u:hush@h/d") == "postgresql://u:***@h/d"  # not-a-secret
     assert redact("host=h password=hush user=u") == "host=h password=*** user=u"
 
 
