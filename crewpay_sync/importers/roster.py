@@ -50,7 +50,7 @@ _FIRST_NAMES = (
     "Eva Fatima Felix Frank Gloria Grace Hana Hector Helen Ian Ines Isaac Jack Jamal Jane Jorge Julia Karen Kevin "
     "Laura Leo Linda Lucas Maria Mark Maya Miguel Mila Nadia Nathan Nina Noah Olga Omar Paula Peter Priya Rachel Ravi "
     "Rosa Ruth Samuel Sara Simon Sofia Thomas Tina Victor Wanda Wei Yusuf"
-).split()
+)
 _LAST_NAMES = (
     "Abbott Adams Ahmed Alvarez Andersen Baker Barnes Bauer Becker Bennett Brooks Campbell Carter Castro Chang Clark "
     "Cohen Costa Cruz Dahl Davis Diaz Dixon Duncan Edwards Ellis Evans Farrell Fischer Flores Foster Garcia Gibson "
@@ -58,7 +58,8 @@ _LAST_NAMES = (
     "Keller Kelly Khan Kim King Klein Kowalski Larsen Lee Lewis Lopez Marsh Martin Meyer Mills Moore Morgan Murphy "
     "Nguyen Novak Olsen Ortiz Osborne Park Patel Perez Quinn Ramos Reed Rivera Rossi Santos Schmidt Shah Silva Singh "
     "Smith Stone Sullivan Tanaka Taylor Torres Vega Vogel Walker Wang Webb Weiss White Wright Young Zimmer"
-).split()
+)
+FIRST_NAMES, LAST_NAMES = _FIRST_NAMES.split(), _LAST_NAMES.split()
 
 
 def draw(seed: int, *words: object) -> float:
