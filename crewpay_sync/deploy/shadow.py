@@ -20,7 +20,10 @@ _NOISE = re.compile(r"^(\\(un)?restrict .*|SET .*|SELECT pg_catalog\.set_config.
 
 
 def schema_dump(target: Target) -> dict[str, str]:
-    """The definition of every object that deploy makes: "TYPE schema.name" -> SQL, independent of order."""
+    """The definition of every object that deploy makes: "TYPE schema.name" -> SQL, independent of order.
+
+    Partitions and what hangs on them are left out: which of them exist depends on the day.
+    """
     if not shutil.which("pg_dump"):
         raise CrewPayError(
             "CP905", "pg_dump is missing", hint="Install postgresql-client-15.", exit_code=CONNECTION
@@ -32,6 +35,9 @@ def schema_dump(target: Target) -> dict[str, str]:
                 "select nspname from pg_namespace where nspowner = 'crewpay_owner'::regrole and nspname <> 'yoyo'"
             ).fetchall()
         ]
+        partitions = {
+            row[0] for row in conn.execute("select relname from pg_class where relispartition").fetchall()
+        }
     if not schemas:
         return {}
     conninfo, environment = target.for_programs()
@@ -46,6 +52,8 @@ def schema_dump(target: Target) -> dict[str, str]:
     objects: dict[str, str] = {}
     headers = list(_HEADER.finditer(done.stdout))
     for header, following in zip(headers, [*headers[1:], None], strict=True):
+        if partitions.intersection(re.findall(r"\w+", header[1])):
+            continue
         body = done.stdout[header.end() : following.start() if following else len(done.stdout)]
         lines = [line for line in body.splitlines() if not _NOISE.match(line)]
         if header[2] in {"ACL", "DEFAULT ACL"}:

@@ -1,7 +1,8 @@
-"""Lists of findings that stand, each with its reason: `finding  # reason`, one a line."""
+"""Lists of findings that stand, each with its reason: `finding  # reason`, one a line; * stands for anything."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 
@@ -20,9 +21,11 @@ def read(path: Path) -> dict[str, str]:
 
 def report(found: set[str], path: Path) -> int:
     """Prints findings that are not allowed, and allowed ones that are gone; the number of both."""
-    allowed = read(path)
-    for finding in sorted(found - allowed.keys()):
+    allowed = {entry: re.compile(re.escape(entry).replace(r"\*", ".*")) for entry in read(path)}
+    new = {finding for finding in found if not any(p.fullmatch(finding) for p in allowed.values())}
+    gone = {entry for entry, p in allowed.items() if not any(p.fullmatch(finding) for finding in found)}
+    for finding in sorted(new):
         print(finding)
-    for finding in sorted(allowed.keys() - found):
-        print(f"{path.name}: not found any more, remove the line: {finding}")
-    return len(found ^ allowed.keys())
+    for entry in sorted(gone):
+        print(f"{path.name}: not found any more, remove the line: {entry}")
+    return len(new) + len(gone)
