@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long prepare lint pgtap pytest bench docs stop clean
+.PHONY: help setup demo test test-long prepare lint format pgtap pytest bench docs stop clean
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
@@ -30,6 +30,10 @@ test-long: prepare ## The same with the slow tests and 500 examples a property
 
 lint: ## ruff, mypy, plpgsql_check, pgspot, secrets
 	@.dev/lint
+
+format: ## Format the Python code
+	@$(BIN)/ruff format -q .
+	@$(BIN)/ruff check -q --fix .
 
 pgtap: ## Database tests
 	@.dev/pgtap

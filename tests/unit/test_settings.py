@@ -58,9 +58,7 @@ def test_libpq_variables_are_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_yoyo_gets_every_parameter() -> None:
-    target = Target.parse(
-        "postgresql://u:p%2Fw%40@/d?host=/var/run/x&port=5815&sslmode=require"
-    )
+    target = Target.parse("postgresql://u:p%2Fw%40@/d?host=/var/run/x&port=5815&sslmode=require")
     parsed = parse_uri(target.yoyo_url(schema="yoyo", options="-c role=x -c lock_timeout=5s"))
     assert (parsed.username, parsed.password, parsed.database) == ("u", "p/w@", "d")
     assert parsed.args == {
