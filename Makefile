@@ -52,4 +52,4 @@ stop: ## Stop the private cluster
 
 clean: ## Remove the private cluster and the Python environment
 	@.dev/cluster clean
-	@rm -rf .venv .venv.lock
+	@.dev/venv clean
