@@ -16,6 +16,7 @@ values
   ('CP110', 'missing rate', 'Give the crew member an hourly rate, or the contract a rate table.'),
   ('CP111', 'a fact that a term reads is missing', 'Record the fact, or give the term a default.'),
   ('CP112', 'no pay period for this month', 'Make the period first: it lies inside one contract month.'),
+  ('CP113', 'no such import in progress', 'Begin one with crew.import_begin(); a finished import takes no more rows.'),
   ('CP201', 'unknown formula type', 'Use a type of rules.formula_types.'),
   ('CP202', 'unknown or missing parameter', 'The formula types row in rules.formula_types lists its parameters.'),
   ('CP203', 'unknown fact or name', 'Use a fact of rules.facts at this level or below, or a measure of the contract.'),
@@ -35,7 +36,14 @@ values
   ('CP905', 'the server lacks something deploy needs', 'The hint names it.'),
   ('CP907', 'the database is ahead of this checkout', 'Update the checkout, or connect to the right database.'),
   ('CP910', 'no connection to the database', 'Check DATABASE_URL.'),
-  ('CP911', 'settings or connection string not valid', 'See .env.example.')
+  ('CP911', 'settings or connection string not valid', 'See .env.example.'),
+  ('CP920', 'unknown enterprise', 'Import something into it first.'),
+  ('CP921', 'the login exists with another role', 'A login has one role: choose another enterprise slug, or drop the login.'),
+  ('CP922', 'the login belongs to no principal of the enterprise', 'Connect as one of its logins, or as a superuser.'),
+  ('CP923', 'a data package is missing', 'Install it.'),
+  ('CP924', 'no such departures', 'Choose a carrier, base and month that the source has.'),
+  ('CP925', 'the file cant be read', 'The message names what is wrong with it.'),
+  ('CP926', 'the month is there already with another roster', 'Give the seed of the first import, or another enterprise.')
 on conflict (code) do update
   set title = excluded.title,
       hint = excluded.hint;

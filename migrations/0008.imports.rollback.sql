@@ -1,0 +1,3 @@
+drop table crew.import_rejects;
+drop table crew.import_rows;
+drop table crew.import_batches;
