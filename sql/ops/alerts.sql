@@ -52,4 +52,5 @@ grant execute on function ops.clear_alert(text) to
   crewpay_admin, crewpay_payroll, crewpay_service, crewpay_sync, crewpay_jobs;
 comment on function ops.clear_alert(text) is
   'Clears the open alert with this key of the caller''s enterprise, or of the installation when none is selected; false when there is none.
+p_key: what was wrong.
 Errors: 42501.';
