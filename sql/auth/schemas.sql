@@ -1,17 +1,7 @@
 -- Who may look into which schema. Tables and functions have grants of their own, next to them; nothing is granted to PUBLIC.
 
--- crewpay_definer owns the SECURITY DEFINER functions: PostgreSQL asks that an owner may create in the function's schema.
--- No login is a member of it, so the right is exercised by deploy alone.
-do $$
-declare
-  v_schema name;
-begin
-  foreach v_schema in array array[
-    'auth', 'audit', 'platform', 'crew', 'rules', 'graph', 'compliance', 'pay', 'review', 'notify', 'travel', 'ops', 'bi']
-  loop
-    execute format('grant usage, create on schema %I to crewpay_definer', v_schema);
-  end loop;
-end $$;
+-- Functions of crewpay_definer reach every schema; what it may do there, its grants and policies say.
+grant usage on schema auth, audit, platform, crew, rules, graph, compliance, pay, review, notify, travel, ops, bi to crewpay_definer;
 
 -- Types are usable by nobody until granted; functions of the engine make temporary tables with them.
 do $$

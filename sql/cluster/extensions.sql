@@ -1,5 +1,6 @@
 -- Extensions, in schema ext, made by the operator (a superuser, or an administrator who may create these).
--- pg_cron exists once in a cluster: only in the database that cron.database_name names.
+-- pg_cron exists once in a cluster: only in the database that cron.database_name names. (pg_settings hides that setting
+-- from an operator who may not read it, where current_setting would fail.)
 
 create schema if not exists ext;
 comment on schema ext is 'Extensions.';
@@ -10,7 +11,7 @@ declare
   v_extension text;
   v_wanted text[] := array['pgcrypto', 'btree_gist', 'pg_stat_statements'];
 begin
-  if current_setting('cron.database_name', true) = current_database() then
+  if exists (select from pg_catalog.pg_settings where name = 'cron.database_name' and setting = current_database()) then
     v_wanted := v_wanted || 'pg_cron'::text;
   end if;
   foreach v_extension in array v_wanted loop

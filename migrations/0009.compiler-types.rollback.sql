@@ -1,0 +1,2 @@
+drop type rules.compiled_term;
+drop type rules.sql_expression;

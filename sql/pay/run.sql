@@ -1,0 +1,256 @@
+-- A pay run: computed set-based, checked, then published in one step. One transaction: readers see the old result or the new,
+-- and a run that dies leaves nothing.
+--
+--   building ──checks pass──▶ published ──next run──▶ superseded
+
+-- The tenant's own period, held against other runs of it.
+create or replace function pay.lock_period(p_enterprise uuid, p_period uuid)
+returns pay.pay_periods
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_period pay.pay_periods;
+begin
+  begin
+    select * into v_period
+    from pay.pay_periods
+    where enterprise_id = p_enterprise and id = p_period
+    for no key update nowait;
+  exception when lock_not_available then
+    raise exception using
+      errcode = 'CP210',
+      message = 'another run of this pay period is in progress',
+      detail = format('period %s', p_period),
+      hint = 'Wait for it to finish, then run again.';
+  end;
+  if v_period.id is null then
+    raise exception using
+      errcode = 'CP214',
+      message = format('no pay period %s', p_period),
+      hint = 'List them: select id, start_date, end_date from pay.pay_periods.';
+  elsif v_period.status not in ('OPEN', 'PROCESSING') then
+    raise exception using
+      errcode = 'CP211',
+      message = format('the pay period %s to %s is %s', v_period.start_date, v_period.end_date, v_period.status),
+      hint = 'Only an open period is computed; a closed one is corrected through back pay.';
+  end if;
+  return v_period;
+end
+$$;
+comment on function pay.lock_period(uuid, uuid) is
+'The period, locked against other runs until the transaction ends.
+p_enterprise: tenant; p_period: period. Raises CP210 (a run is in progress), CP211 (not open), CP214 (unknown).';
+
+-- Results that the run replaces move to the kept versions.
+create or replace function pay.supersede(p_enterprise uuid, p_period uuid, p_crew uuid[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  with replaced as (
+    delete from pay.pay_calculations as c
+    where c.enterprise_id = p_enterprise
+      and c.pay_period_id = p_period
+      and (p_crew is null or c.crew_member_id = any (p_crew))
+    returning c.*
+  )
+  insert into pay.calculation_versions (
+    enterprise_id, run_id, crew_member_id, pay_period_id, id, flight_pay_hours, flight_pay_amount, overtime_hours, overtime_amount,
+    delay_pay_amount, per_diem_amount, premium_pay_amount, guarantee_hours, guarantee_amount, adjustment_amount, total_gross_pay,
+    calculation_date, validated_at, validated_by, ruleset_id, line_term, line_node, line_quantity, line_cents)
+  select
+    enterprise_id, run_id, crew_member_id, pay_period_id, id, flight_pay_hours, flight_pay_amount, overtime_hours, overtime_amount,
+    delay_pay_amount, per_diem_amount, premium_pay_amount, guarantee_hours, guarantee_amount, adjustment_amount, total_gross_pay,
+    calculation_date, validated_at, validated_by, ruleset_id, line_term, line_node, line_quantity, line_cents
+  from replaced;
+end
+$$;
+comment on function pay.supersede(uuid, uuid, uuid[]) is
+'Moves current results of a period to pay.calculation_versions.
+p_enterprise: tenant; p_period: period; p_crew: crew members, null for all.';
+
+-- Stages one group of positions and writes its results and findings. Returns legs read and a hash of them.
+create or replace function pay.compute_group(
+  p_run pay.pay_runs, p_period pay.pay_periods, p_positions crew.crew_position[], p_crew uuid[],
+  out leg_count integer, out input_sum numeric, out ruleset_hash text)
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_ruleset uuid := rules.ruleset_for(p_run.enterprise_id, p_positions, p_period.contract_month);
+begin
+  select r.hash into ruleset_hash
+  from rules.rulesets as r
+  where r.enterprise_id = p_run.enterprise_id and r.id = v_ruleset;
+
+  perform pay.stage(p_run.enterprise_id, v_ruleset, pay.plan_tokens(p_run.enterprise_id, p_period, p_crew));
+
+  execute format($q$
+    insert into pay.pay_calculations (
+      enterprise_id, crew_member_id, pay_period_id, flight_pay_hours, flight_pay_amount, overtime_hours, overtime_amount,
+      delay_pay_amount, per_diem_amount, premium_pay_amount, guarantee_hours, guarantee_amount, total_gross_pay,
+      calculation_date, run_id, ruleset_id, line_term, line_node, line_quantity, line_cents)
+    select $1, r.crew_member_id, $2, r.flight_pay_hours, r.flight_pay_amount, r.overtime_hours, r.overtime_amount,
+      r.delay_pay_amount, r.per_diem_amount, r.premium_pay_amount, r.guarantee_hours, r.guarantee_amount, r.total_gross_pay,
+      $3, $4, $5, r.line_term, r.line_node, r.line_quantity, r.line_cents
+    from (%s) as r$q$, pay.results_sql(p_run.enterprise_id, v_ruleset))
+  using p_run.enterprise_id, p_run.pay_period_id, p_run.as_of, p_run.id, v_ruleset;
+
+  insert into pay.run_findings (enterprise_id, run_id, finding_no, code, crew_member_id, term_id, level, node, detail)
+  select p_run.enterprise_id, p_run.id,
+    (select count(*) from pay.run_findings as known where known.enterprise_id = p_run.enterprise_id and known.run_id = p_run.id)
+      + row_number() over (order by p.no, f.term_no, f.node),
+    f.code, p.id, t.term_id, t.level, f.node,
+    format('%s: %s (%s) could not be paid: %s', p.employee_id, u.term_code, t.label,
+      case f.code when 'CP110' then 'no hourly rate for the day' else 'a fact that it reads is missing' end)
+  from _findings as f
+  join _people as p on p.no = f.no
+  join rules.ruleset_terms as t on t.enterprise_id = p_run.enterprise_id and t.ruleset_id = v_ruleset and t.term_no = f.term_no
+  join rules.union_contract_terms as u on u.enterprise_id = t.enterprise_id and u.id = t.term_id;
+
+  execute 'select count(*), coalesce(sum(hash_record_extended(l, 0)::numeric), 0) from _legs as l' into leg_count, input_sum;
+end
+$$;
+comment on function pay.compute_group(pay.pay_runs, pay.pay_periods, crew.crew_position[], uuid[]) is
+'Computes one group of positions of a run.
+p_run, p_period: the run and its period; p_positions: positions under one contract; p_crew: crew members, null for all.
+Raises what rules.ruleset_for() raises.';
+
+-- What must hold before anybody sees the result.
+create or replace function pay.check_run(p_run pay.pay_runs, p_period pay.pay_periods, p_crew uuid[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_missing text;
+begin
+  select string_agg(c.employee_id, ', ' order by c.employee_id) into v_missing
+  from (
+    select c.employee_id
+    from crew.crew_members as c
+    where c.enterprise_id = p_run.enterprise_id
+      and c.hire_date <= p_period.end_date
+      and (c.termination_date is null or c.termination_date >= p_period.start_date)
+      and (p_crew is null or c.id = any (p_crew))
+      and not exists (
+        select from pay.pay_calculations as r
+        where r.enterprise_id = c.enterprise_id and r.crew_member_id = c.id and r.pay_period_id = p_period.id and r.run_id = p_run.id)
+    limit 5
+  ) as c;
+  if v_missing is not null then
+    raise exception using
+      errcode = 'CP212',
+      message = 'crew members without a result: ' || v_missing,
+      hint = 'Terms in force must cover their positions (union_contract_terms.applies_to).';
+  end if;
+end
+$$;
+comment on function pay.check_run(pay.pay_runs, pay.pay_periods, uuid[]) is
+'Coverage: everybody employed in the period has a result of the run. Sums and citations are enforced by constraints and construction.
+Raises CP212.';
+
+create or replace function pay.run(p_enterprise uuid, p_period uuid, p_crew uuid[] default null)
+returns pay.pay_runs
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set client_min_messages = warning
+set jit = off
+set work_mem = '256MB'
+as $$
+declare
+  v_period pay.pay_periods;
+  v_run pay.pay_runs;
+  v_group record;
+  v_computed record;
+  v_legs integer := 0;
+  v_inputs text := '';
+begin
+  perform auth.require_role('payroll', 'admin', 'service_role', 'jobs');
+  perform auth.require_enterprise(p_enterprise);
+  v_period := pay.lock_period(p_enterprise, p_period);
+
+  insert into pay.pay_runs (enterprise_id, pay_period_id, kind, whole_period, engine_version, time_zone_version, requested_by, requested_by_person)
+  values (p_enterprise, p_period, 'REGULAR', p_crew is null, '1', pay.time_zone_version(), session_user, auth.person())
+  returning * into v_run;
+
+  perform pay.supersede(p_enterprise, p_period, p_crew);
+
+  for v_group in
+    select g.positions
+    from rules.position_groups(p_enterprise, daterange(v_period.contract_month - 31, (v_period.contract_month + interval '1 month')::date + 1)) as g
+  loop
+    select * into v_computed from pay.compute_group(v_run, v_period, v_group.positions, p_crew);
+    v_legs := v_legs + v_computed.leg_count;
+    v_inputs := v_inputs || '|' || v_computed.ruleset_hash || ':' || v_computed.input_sum;
+  end loop;
+  if v_inputs = '' then
+    raise exception using
+      errcode = 'CP213',
+      message = format('no contract terms are in force in %s', to_char(v_period.contract_month, 'YYYY-MM')),
+      hint = 'Load a contract whose effective dates cover the month.';
+  end if;
+  perform pay.check_run(v_run, v_period, p_crew);
+
+  update pay.pay_runs as r
+  set state = 'superseded'
+  where r.enterprise_id = p_enterprise
+    and r.pay_period_id = p_period
+    and r.kind = 'REGULAR'
+    and r.state = 'published'
+    and p_crew is null;
+
+  update pay.pay_runs as r
+  set state = 'published',
+    finished_at = clock_timestamp(),
+    leg_count = v_legs,
+    crew_count = totals.crew_count,
+    line_count = totals.line_count,
+    total_amount = totals.total_amount,
+    result_hash = totals.result_hash,
+    finding_count = (select count(*) from pay.run_findings as f where f.enterprise_id = p_enterprise and f.run_id = v_run.id),
+    input_hash = encode(sha256(convert_to(v_inputs, 'UTF8')), 'hex')
+  from (
+    select count(*) as crew_count, coalesce(sum(cardinality(c.line_cents)), 0) as line_count, coalesce(sum(c.total_gross_pay), 0) as total_amount,
+      encode(sha256(coalesce(string_agg(
+        sha256(uuid_send(c.crew_member_id) || array_send(c.line_term) || array_send(c.line_node) || array_send(c.line_quantity) || array_send(c.line_cents)),
+        ''::bytea order by c.crew_member_id), '')), 'hex') as result_hash
+    from pay.pay_calculations as c
+    where c.enterprise_id = p_enterprise and c.pay_period_id = p_period and c.run_id = v_run.id
+  ) as totals
+  where r.enterprise_id = p_enterprise and r.id = v_run.id
+  returning r.* into v_run;
+  return v_run;
+end
+$$;
+alter function pay.run(uuid, uuid, uuid[]) owner to crewpay_definer;
+grant execute on function pay.run(uuid, uuid, uuid[]) to crewpay_payroll, crewpay_admin, crewpay_service, crewpay_jobs;
+comment on function pay.run(uuid, uuid, uuid[]) is
+'Computes the pay of a period and publishes it in one step; returns the run.
+p_enterprise: tenant; p_period: an open pay period; p_crew: only these crew members (the others keep their results), null for everybody.
+A repeat on the same facts gives the same lines. Inputs that can''t be paid are in pay.run_findings.
+Raises CP210 (a run is in progress), CP211 (period not open), CP212 (coverage), CP213 (no terms), CP214 (unknown period), CP201 to CP206 (terms).';
+
+create or replace function pay.time_zone_version()
+returns text
+language sql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  -- The server names no version; what matters is what the data says, so it is fingerprinted.
+  select md5(string_agg(concat_ws(':', z.name, z.utc_offset, z.is_dst), ';' order by z.name))
+  from (
+    select names.name, crew.zone_offset_at(names.name, '2013-07-01 12:00Z') as utc_offset, crew.zone_offset_at(names.name, '2026-01-01 12:00Z') as is_dst
+    from unnest(array['America/New_York', 'America/Los_Angeles', 'America/Denver', 'America/Chicago', 'Europe/London', 'Asia/Tokyo']) as names (name)
+  ) as z
+$$;
+comment on function pay.time_zone_version() is 'Fingerprint of the server''s time zone data, stored with each run.';

@@ -1,0 +1,152 @@
+-- Running a plan: its tokens are filled in, then its stages become temporary tables, one after the other.
+
+-- The value of each token of a plan, as SQL literals.
+create or replace function pay.plan_tokens(p_enterprise uuid, p_period pay.pay_periods, p_crew uuid[])
+returns jsonb
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_month_last date := (p_period.contract_month + interval '1 month')::date - 1;
+  v_low timestamptz;
+  v_high timestamptz;
+begin
+  -- Trips are staged whole, so the span of legs reaches to the ends of the trips that overlap the month to date.
+  select
+    least(p_period.contract_month::timestamptz - interval '2 days', min(t.start_at) - interval '1 day'),
+    greatest(p_period.end_date::timestamptz + interval '3 days', max(t.end_at) + interval '1 day')
+  into v_low, v_high
+  from crew.trips as t
+  where t.enterprise_id = p_enterprise
+    and t.start_at < p_period.end_date::timestamptz + interval '2 days'
+    and t.start_at > p_period.contract_month::timestamptz - interval '40 days'
+    and t.end_at >= p_period.contract_month::timestamptz - interval '1 day';
+
+  return jsonb_build_object(
+    '@enterprise@', format('%L::uuid', p_enterprise),
+    '@crew@', case when p_crew is null then 'null::uuid[]' else format('%L::uuid[]', p_crew) end,
+    '@month_first@', format('%L::date', p_period.contract_month),
+    '@month_last@', format('%L::date', v_month_last),
+    '@month_days@', (v_month_last - p_period.contract_month + 1)::text,
+    '@month_first_day@', (p_period.contract_month - date '1970-01-01')::text,
+    '@period_first@', format('%L::date', p_period.start_date),
+    '@period_last@', format('%L::date', p_period.end_date),
+    '@period_first_day@', (p_period.start_date - date '1970-01-01')::text,
+    '@period_last_day@', (p_period.end_date - date '1970-01-01')::text,
+    '@is_last@', (p_period.end_date = v_month_last)::text,
+    '@lo@', format('%L::timestamptz', v_low),
+    '@hi@', format('%L::timestamptz', v_high),
+    '@members@', 'crew.crew_members',
+    '@flights@', 'crew.flights',
+    '@trips@', 'crew.trips',
+    '@assignments@', 'crew.crew_assignments',
+    '@months@', 'crew.crew_months');
+end
+$$;
+comment on function pay.plan_tokens(uuid, pay.pay_periods, uuid[]) is
+'What the tokens of a plan stand for in one period: {"@token@": SQL}.
+p_enterprise: tenant; p_period: the period; p_crew: crew members, null for everybody.';
+
+create or replace function pay.fill_tokens(p_statement text, p_tokens jsonb)
+returns text
+language plpgsql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_token text;
+  v_value text;
+begin
+  for v_token, v_value in select key, value from jsonb_each_text(p_tokens) loop
+    p_statement := replace(p_statement, v_token, v_value);
+  end loop;
+  return p_statement;
+end
+$$;
+comment on function pay.fill_tokens(text, jsonb) is 'A plan''s statement with its tokens filled in.';
+
+create or replace function pay.stage(p_enterprise uuid, p_ruleset uuid, p_tokens jsonb)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_name text;
+  v_statement text;
+begin
+  for v_name, v_statement in
+    select s.name, s.statement
+    from rules.plans as s
+    where s.enterprise_id = p_enterprise and s.ruleset_id = p_ruleset
+    order by s.step_no
+  loop
+    execute format('drop table if exists pg_temp.%I', v_name);
+    execute format('create temporary table %I on commit drop as %s', v_name, pay.fill_tokens(v_statement, p_tokens));
+    -- Without statistics the two small tables are joined by sorting the large ones (measured: 2.5 s against 1.6 s).
+    if v_name in ('_zones', '_people') then
+      execute format('analyze pg_temp.%I', v_name);
+    end if;
+  end loop;
+end
+$$;
+comment on function pay.stage(uuid, uuid, jsonb) is
+'Runs a ruleset''s plan into temporary tables _zones, _people, _legs, _duties, _days, _trips, _credit, _months, _lines, _findings.
+p_enterprise: tenant; p_ruleset: ruleset; p_tokens: from pay.plan_tokens().';
+
+-- One result row per staged crew member, its lines as arrays in term and node order.
+create or replace function pay.results_sql(p_enterprise uuid, p_ruleset uuid)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format($q$select p.id as crew_member_id,
+  round(coalesce(l.flight_pay_minutes, 0) / 60, 2)::numeric(8, 2) as flight_pay_hours,
+  coalesce(l.flight_pay_cents, 0) * 0.01 as flight_pay_amount,
+  round(coalesce(l.overtime_minutes, 0) / 60, 2)::numeric(8, 2) as overtime_hours,
+  coalesce(l.overtime_cents, 0) * 0.01 as overtime_amount,
+  coalesce(l.delay_pay_cents, 0) * 0.01 as delay_pay_amount,
+  coalesce(l.per_diem_cents, 0) * 0.01 as per_diem_amount,
+  coalesce(l.premium_cents, 0) * 0.01 as premium_pay_amount,
+  round(m.guaranteed_minutes / 60, 2)::numeric(8, 2) as guarantee_hours,
+  coalesce(l.guarantee_cents, 0) * 0.01 as guarantee_amount,
+  coalesce(l.total_cents, 0) * 0.01 as total_gross_pay,
+  coalesce(l.line_term, '{}') as line_term,
+  coalesce(l.line_node, '{}') as line_node,
+  coalesce(l.line_quantity, '{}') as line_quantity,
+  coalesce(l.line_cents, '{}') as line_cents
+from _people as p
+left join _months as m on m.no = p.no and m.at_end
+left join (
+  select no,
+    sum(quantity) filter (where term_no = any (%1$L::smallint[])) as flight_pay_minutes,
+    sum(cents) filter (where term_no = any (%1$L::smallint[])) as flight_pay_cents,
+    sum(quantity) filter (where term_no = any (%2$L::smallint[])) as overtime_minutes,
+    sum(cents) filter (where term_no = any (%2$L::smallint[])) as overtime_cents,
+    sum(cents) filter (where term_no = any (%3$L::smallint[])) as per_diem_cents,
+    sum(cents) filter (where term_no = any (%4$L::smallint[])) as premium_cents,
+    sum(cents) filter (where term_no = any (%5$L::smallint[])) as delay_pay_cents,
+    sum(cents) filter (where term_no = any (%6$L::smallint[])) as guarantee_cents,
+    sum(cents) as total_cents,
+    array_agg(term_no) as line_term,
+    array_agg(node) as line_node,
+    array_agg(quantity) as line_quantity,
+    array_agg(cents) as line_cents
+  from (select no, term_no, node, trim_scale(quantity) as quantity, cents from _lines where cents <> 0 order by no, term_no, node) as ordered
+  group by no
+) as l on l.no = p.no$q$,
+    coalesce(array_agg(t.term_no) filter (where t.component = 'flight_pay'), '{}'),
+    coalesce(array_agg(t.term_no) filter (where t.component = 'overtime'), '{}'),
+    coalesce(array_agg(t.term_no) filter (where t.component = 'per_diem'), '{}'),
+    coalesce(array_agg(t.term_no) filter (where t.component = 'premium'), '{}'),
+    coalesce(array_agg(t.term_no) filter (where t.component = 'delay_pay'), '{}'),
+    coalesce(array_agg(t.term_no) filter (where t.component = 'guarantee'), '{}'))
+  from rules.ruleset_terms as t
+  where t.enterprise_id = p_enterprise and t.ruleset_id = p_ruleset and t.kind in ('credit', 'pay')
+$$;
+comment on function pay.results_sql(uuid, uuid) is
+'SELECT of result rows over the staged plan; component totals and the lines they are the sums of.
+p_enterprise: tenant; p_ruleset: ruleset.';

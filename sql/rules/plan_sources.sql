@@ -1,0 +1,172 @@
+-- The sources of a plan: people, zones, trips and legs as plain integer columns. Tokens in @…@ are filled in by the engine:
+-- @enterprise@, @crew@, @month_first@ (dates), @period_first@, @period_last@, @month_last@, @lo@, @hi@ (instants), and the fact
+-- tables @members@, @flights@, @trips@, @assignments@, @months@ (current, or as of a run).
+
+-- Minutes since 1970 of an instant, as SQL text.
+create or replace function rules.minutes_sql(p_instant text)
+returns text
+language sql
+immutable
+parallel safe
+return format('floor(date_part(''epoch'', %s) / 60)::integer', p_instant);
+comment on function rules.minutes_sql(text) is 'SQL for the minutes since 1970 UTC of an instant expression.';
+
+-- Everybody employed in the period: crew facts, base clock, month facts, and up to three rates with the day each begins.
+create or replace function rules.plan_people(p_positions crew.crew_position[], p_rate_steps jsonb)
+returns text
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_rates text := '';
+  v_columns text := 'c.base_hourly_rate as rate_1, null::integer as rate_2_day, null::numeric as rate_2, null::integer as rate_3_day, null::numeric as rate_3';
+begin
+  if p_rate_steps is not null then
+    -- A step holds from its year of service until the next listed year, from its date until the next dated row.
+    v_columns := 'coalesce(r.rates[1], c.base_hourly_rate) as rate_1, r.days[2] as rate_2_day, r.rates[2] as rate_2, r.days[3] as rate_3_day, r.rates[3] as rate_3';
+    v_rates := format($q$
+left join lateral (
+  select array_agg(changes.rate order by changes.day) as rates, array_agg(changes.day order by changes.day) as days
+  from (
+    select chosen.day, chosen.rate
+    from (
+      select moments.day, steps.rate,
+        row_number() over (partition by moments.day order by steps.year desc, steps.from_day desc) as preference
+      from (
+        select distinct greatest(day, @month_first_day@ - 31) as day
+        from (values (@month_first_day@ - 31), (c.anniversary_day)) as m (day)
+        union
+        select from_day from rate_steps where from_day between @month_first_day@ - 30 and @period_last_day@ + 31
+      ) as moments
+      join rate_steps as steps on steps.position = c.position::text
+        and steps.from_day <= moments.day
+        and steps.year <= 1 + case when moments.day >= c.anniversary_day then c.years_at_anniversary else c.years_at_anniversary - 1 end
+    ) as chosen
+    where chosen.preference = 1
+  ) as changes
+) as r on true$q$);
+  end if;
+  return format($q$with %5$smembers as materialized (
+  select c.*,
+    -- The anniversary that falls into the staged span, if one does, and the years completed on it.
+    greatest(0, extract(year from @period_last@)::integer - extract(year from c.hire_date)::integer) as years_at_anniversary,
+    (c.hire_date + make_interval(years => greatest(0, extract(year from @period_last@)::integer - extract(year from c.hire_date)::integer)))::date
+      - date '1970-01-01' as anniversary_day
+  from @members@ as c
+  where c.enterprise_id = @enterprise@
+    and c.position = any (%1$L::crew.crew_position[])
+    and c.hire_date <= @period_last@
+    and (c.termination_date is null or c.termination_date >= @period_first@)
+    and (@crew@ is null or c.id = any (@crew@))
+)
+select
+  (row_number() over (order by c.employee_id))::integer as no,
+  c.id, c.employee_id,
+  c.position::text as crew_position,
+  c.base_location::text as crew_base,
+  (extract(year from age(@month_first@, c.hire_date)))::integer as crew_years_of_service,
+  c.contract_type::text as crew_contract_type,
+  c.union_status::text as crew_union_status,
+  c.seniority_number as crew_seniority_number,
+  z.zone_offset as base_offset, z.zone_change as base_change, z.zone_offset_after as base_offset_after,
+  @month_days@ as month_days,
+  m.work_days::integer as month_work_days,
+  least(@month_days@, coalesce(m.unpaid_days, 0)
+    + greatest(0, c.hire_date - @month_first@)
+    + greatest(0, @month_last@ - coalesce(c.termination_date, @month_last@)))::integer as month_unpaid_days,
+  coalesce(m.line_type::text, 'LINE') as month_line_type,
+  m.award_credit_minutes as month_award_credit,
+  @is_last@ as month_is_last,
+  %2$s
+from members as c
+join crew.airports as a on a.iata = c.base_location
+join _zones as z on z.time_zone = a.time_zone
+left join @months@ as m on m.enterprise_id = @enterprise@ and m.crew_member_id = c.id and m.month = @month_first@%3$s
+%4$s$q$, p_positions, v_columns, v_rates, '',
+    case when p_rate_steps is null then '' else format(
+      'rate_steps as materialized (select * from jsonb_to_recordset(%L::jsonb) as s (position text, year integer, from_day integer, rate numeric)), ', p_rate_steps) end);
+end
+$$;
+comment on function rules.plan_people(crew.crew_position[], jsonb) is
+'SELECT of the stage _people: one row per crew member employed in the period.
+p_positions: positions of the ruleset; p_rate_steps: rows {position, year, from_day, rate}, or null: base_hourly_rate.';
+
+-- Zones in use, each with its one clock change in the staged span.
+create or replace function rules.plan_zones(p_all_airports boolean)
+returns text
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select format($q$select zones.time_zone, o.zone_offset, o.zone_change, o.zone_offset_after
+from (
+  select distinct a.time_zone
+  from crew.airports as a
+  where a.iata in (
+    select c.base_location from @members@ as c where c.enterprise_id = @enterprise@%s)
+) as zones
+cross join lateral crew.zone_offsets(zones.time_zone, @lo@, @hi@) as o$q$,
+    case when p_all_airports then '
+    union select f.origin_airport from @flights@ as f where f.enterprise_id = @enterprise@ and f.scheduled_departure between @lo@ and @hi@
+    union select f.destination_airport from @flights@ as f where f.enterprise_id = @enterprise@ and f.scheduled_departure between @lo@ and @hi@'
+    else '' end)
+$$;
+comment on function rules.plan_zones(boolean) is
+'SELECT of the stage _zones.
+p_all_airports: whether a term reads a clock other than the base''s.';
+
+-- Legs of every trip that overlaps the contract month to date, and duties without a trip in it.
+create or replace function rules.leg_source(p_all_airports boolean, p_settings jsonb)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format($q$  select
+    p.*,
+    a.leg_no, a.activity::text, a.position::text, a.activity = 'FLIGHT' as is_flight,
+    a.published_credit_minutes as published_credit,
+    %1$s as report_at,
+    coalesce(%2$s, %3$s + %9$s, %4$s + %9$s) as release_at,
+    %5$s as out_at, %3$s as in_at, %6$s as scheduled_out_at, %4$s as scheduled_in_at,
+    coalesce(%6$s - %10$s, %1$s) as scheduled_report_at,
+    coalesce(%4$s + %9$s, %2$s) as scheduled_release_at,
+    f.origin_airport::text as origin, f.destination_airport::text as destination, f.aircraft_type::text,
+    f.delay_code::text, f.delay_minutes,
+    coalesce(f.status = 'CANCELLED', false) as cancelled,
+    coalesce(f.status = 'DIVERTED', false) as diverted,
+    t.trip_no,
+    %7$s as trip_start_at, %8$s as trip_end_at,
+    %11$s as trip_scheduled_start_at, %12$s as trip_scheduled_end_at,
+    t.awarded_credit_minutes as trip_awarded_credit, t.pickup::text as trip_pickup, t.from_reserve as trip_from_reserve%13$s
+  from @assignments@ as a
+  join _people as p on p.id = a.crew_member_id
+  left join @trips@ as t on t.enterprise_id = @enterprise@ and t.id = a.trip_id
+  left join @flights@ as f on f.enterprise_id = @enterprise@ and f.id = a.flight_id%14$s
+  where a.enterprise_id = @enterprise@
+    and a.retired_at is null
+    and a.duty_start_time between @lo@ and @hi@
+    and coalesce(t.end_at, a.duty_start_time) >= @month_first@ - interval '1 day'
+    and coalesce(t.start_at, a.duty_start_time) < @period_last@ + interval '2 days'
+  offset 0$q$,
+    rules.minutes_sql('a.duty_start_time'), rules.minutes_sql('a.duty_end_time'),
+    rules.minutes_sql('f.actual_arrival'), rules.minutes_sql('f.scheduled_arrival'),
+    rules.minutes_sql('f.actual_departure'), rules.minutes_sql('f.scheduled_departure'),
+    rules.minutes_sql('t.start_at'), rules.minutes_sql('t.end_at'),
+    coalesce(p_settings ->> 'release_after', '15')::integer, coalesce(p_settings ->> 'report_before', '60')::integer,
+    rules.minutes_sql('t.scheduled_start_at'), rules.minutes_sql('t.scheduled_end_at'),
+    case when p_all_airports then ',
+    oa.country::text as origin_country, da.country::text as destination_country,
+    oz.zone_offset as origin_offset, oz.zone_change as origin_change, oz.zone_offset_after as origin_offset_after,
+    dz.zone_offset as destination_offset, dz.zone_change as destination_change, dz.zone_offset_after as destination_offset_after' else '' end,
+    case when p_all_airports then '
+  left join crew.airports as oa on oa.iata = f.origin_airport
+  left join _zones as oz on oz.time_zone = oa.time_zone
+  left join crew.airports as da on da.iata = f.destination_airport
+  left join _zones as dz on dz.time_zone = da.time_zone' else '' end)
+$$;
+comment on function rules.leg_source(boolean, jsonb) is
+'The innermost SELECT of the leg stage: raw columns that fact expressions read (alias s).
+p_all_airports: whether origin and destination clocks or countries are read; p_settings: report_before, release_after (minutes).';

@@ -1,0 +1,223 @@
+-- Rulesets: what is in force for a group of positions in a contract month, compiled once and found again by its hash.
+
+create or replace function rules.accepted_generation(p_enterprise uuid)
+returns bigint
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select max(g.generation)
+  from graph.generations as g
+  where g.enterprise_id = p_enterprise
+    and g.accepted_at is not null
+$$;
+comment on function rules.accepted_generation(uuid) is 'Newest accepted generation of the rule graph; null where there is none.';
+
+-- Positions under the same terms are paid by one plan.
+create or replace function rules.position_groups(p_enterprise uuid, p_span daterange)
+returns table (positions crew.crew_position[], term_ids uuid[])
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select array_agg(by_position.crew_position order by by_position.crew_position), by_position.term_ids
+  from (
+    select covered.crew_position, array_agg(t.id order by t.id) as term_ids
+    from rules.union_contract_terms as t
+    cross join lateral unnest(t.applies_to) as covered (crew_position)
+    where t.enterprise_id = p_enterprise
+      and t.superseded_at is null
+      and t.calculation_formula is not null
+      and daterange(t.effective_date, t.expiration_date) && p_span
+    group by covered.crew_position
+  ) as by_position
+  group by by_position.term_ids
+  order by 1
+$$;
+comment on function rules.position_groups(uuid, daterange) is
+'Groups of positions that share all their terms in force on a day of the span.
+p_enterprise: tenant; p_span: days.';
+
+-- Contract-wide choices, merged from the settings terms in force; the first day of the month decides.
+create or replace function rules.settings_of(p_terms rules.compiled_term[])
+returns jsonb
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_settings jsonb := '{"unit": "hour", "show": "0.01", "day_clock": "base", "leg_month_clock": "base", "books": "start", "report_before": 60, "release_after": 15, "round_money": "line"}';
+  v_term rules.compiled_term;
+begin
+  foreach v_term in array p_terms loop
+    if v_term.kind = 'settings' then
+      v_settings := v_settings || (v_term.expanded - 'kind' - 'when' - 'note');
+    end if;
+  end loop;
+  if v_settings ->> 'round_money' <> 'line' or v_settings ->> 'day_clock' <> 'base' then
+    perform rules.refuse('CP205', 'settings', 'round_money is line and day_clock is base in what is offered', 'Leave them at their defaults.');
+  end if;
+  if v_settings ->> 'leg_month_clock' not in ('base', 'departure') or v_settings ->> 'books' not in ('start', 'end')
+    or v_settings ->> 'unit' not in ('hour', 'TFP', 'PCH') then
+    perform rules.refuse('CP202', 'settings', 'a setting has a value that isn''t offered',
+      'leg_month_clock base or departure; books start or end; unit hour, TFP or PCH.');
+  end if;
+  return v_settings;
+end
+$$;
+comment on function rules.settings_of(rules.compiled_term[]) is
+'Settings of a contract with their defaults.
+Raises CP202, CP205.';
+
+create or replace function rules.rate_steps(p_terms rules.compiled_term[])
+returns jsonb
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_agg(jsonb_build_object(
+    'position', step ->> 'position',
+    'year', coalesce((step ->> 'year')::integer, 1),
+    'from_day', coalesce((step ->> 'from')::date, date '1970-01-01') - date '1970-01-01',
+    'rate', (step ->> 'rate')::numeric)
+    order by step ->> 'position', (step ->> 'year')::integer, step ->> 'from')
+  from unnest(p_terms) as t
+  cross join lateral jsonb_array_elements(t.expanded -> 'steps') as step
+  where t.kind = 'hourly_rate'
+$$;
+comment on function rules.rate_steps(rules.compiled_term[]) is 'Rows {position, year, from_day, rate} of the contract''s hourly rates; null where it has none.';
+
+-- The plan of compiled terms: one SELECT a stage, in order.
+create or replace function rules.assemble_plan(p_terms rules.compiled_term[], p_positions crew.crew_position[])
+returns table (step_no smallint, name text, statement text)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_settings jsonb := rules.settings_of(p_terms);
+  v_measures jsonb;
+  v_leg_needs text[];
+  v_duty_needs text[];
+  v_trip_needs text[];
+  v_month_needs text[];
+  v_all_airports boolean;
+begin
+  select coalesce(jsonb_object_agg(t.name, jsonb_build_object('level', t.level)), '{}') into v_measures
+  from unnest(p_terms) as t
+  where t.kind = 'measure';
+
+  select
+    coalesce(array_agg(distinct n) filter (where t.level = 'leg'), '{}'),
+    coalesce(array_agg(distinct n) filter (where t.level = 'duty'), '{}'),
+    coalesce(array_agg(distinct n) filter (where t.level = 'trip'), '{}'),
+    coalesce(array_agg(distinct n) filter (where t.level = 'month'), '{}')
+  into v_leg_needs, v_duty_needs, v_trip_needs, v_month_needs
+  from unnest(p_terms) as t
+  cross join lateral unnest(coalesce((t.quantity).needs, '{}') || coalesce((t.gate).needs, '{}') || coalesce((t.price).needs, '{}')) as n;
+
+  -- What the month sums up must be there at the stage it is measured at.
+  select v_leg_needs || coalesce(array_agg('leg.' || split_part(n, '.', 2)), '{}') into v_leg_needs
+  from unnest(v_month_needs) as n
+  where split_part(n, '.', 1) = 'month'
+    and not exists (select from rules.facts as f where f.level = 'month' and f.name = split_part(n, '.', 2))
+    and coalesce(v_measures -> split_part(n, '.', 2) ->> 'level', 'leg') = 'leg';
+
+  v_duty_needs := v_duty_needs || rules.needs_below('trip', v_trip_needs, v_measures);
+  v_leg_needs := v_leg_needs || rules.needs_below('duty', v_duty_needs, v_measures);
+  v_all_airports := v_settings ->> 'leg_month_clock' = 'departure' or exists (
+    select
+    from unnest(v_leg_needs) as n
+    where split_part(n, '.', 2) in (
+      'departure_local', 'arrival_local', 'international', 'international_legs', 'origin_offset', 'origin_change', 'origin_offset_after'));
+
+  step_no := 0;
+  for name, statement in
+    values
+      ('_zones', rules.plan_zones(v_all_airports)),
+      ('_people', rules.plan_people(p_positions, rules.rate_steps(p_terms))),
+      ('_legs', rules.plan_legs(p_terms, v_leg_needs, v_settings, v_measures)),
+      ('_duties', rules.plan_duties(p_terms, v_duty_needs, v_measures)),
+      ('_days', rules.plan_days(p_terms)),
+      ('_trips', rules.plan_trips(p_terms, v_trip_needs, v_measures)),
+      ('_credit', rules.plan_credit(p_terms, v_settings)),
+      ('_months', rules.plan_months(p_terms, v_measures)),
+      ('_lines', rules.plan_lines(p_terms, v_settings)),
+      ('_findings', rules.plan_findings(p_terms))
+  loop
+    if statement is not null then
+      step_no := step_no + 1;
+      return next;
+    end if;
+  end loop;
+end
+$$;
+comment on function rules.assemble_plan(rules.compiled_term[], crew.crew_position[]) is
+'The plan of a ruleset: stages in order, each a SELECT that reads the ones before it.
+p_terms: from rules.compile_terms(); p_positions: positions it pays.';
+
+-- Finds the ruleset by its hash, or compiles and stores it.
+create or replace function rules.ruleset_for(p_enterprise uuid, p_positions crew.crew_position[], p_month date)
+returns uuid
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_span daterange := daterange(p_month - 31, (p_month + interval '1 month')::date + 1);
+  v_generation bigint := coalesce(rules.accepted_generation(p_enterprise), -1);
+  v_hash text;
+  v_id uuid;
+  v_terms rules.compiled_term[];
+begin
+  select encode(sha256(convert_to(concat_ws('|',
+      'plan-1', v_span, p_positions, v_generation,
+      (select string_agg(concat_ws(':', t.id, t.recorded_at, t.priority, t.expiration_date, t.calculation_formula), ';' order by t.id)
+        from rules.union_contract_terms as t
+        where t.enterprise_id = p_enterprise and t.superseded_at is null and t.applies_to && p_positions
+          and t.calculation_formula is not null and daterange(t.effective_date, t.expiration_date) && v_span),
+      (select string_agg(concat_ws(':', f.level, f.name, f.expression), ';' order by f.level, f.name) from rules.facts as f),
+      (select string_agg(concat_ws(':', ft.name, ft.template), ';' order by ft.name) from rules.formula_types as ft),
+      (select string_agg(concat_ws(':', s.id, s.level, s.pattern), ';' order by s.id) from graph.scenarios as s
+        where s.enterprise_id = p_enterprise and s.generation = v_generation),
+      (select string_agg(concat_ws(':', e.kind, e.from_code, e.to_code, e.properties), ';' order by e.kind, e.from_code, e.to_code) from graph.edges as e
+        where e.enterprise_id = p_enterprise and e.generation = v_generation),
+      (select string_agg(md5(p.prosrc), ';' order by p.oid::regprocedure::text) from pg_proc as p
+        where p.pronamespace = 'rules'::regnamespace)), 'UTF8')), 'hex')
+  into v_hash;
+
+  select r.id into v_id
+  from rules.rulesets as r
+  where r.enterprise_id = p_enterprise and r.hash = v_hash;
+  if found then
+    return v_id;
+  end if;
+
+  select array_agg(t) into v_terms
+  from rules.compile_terms(p_enterprise, p_positions, v_span, v_generation) as t;
+
+  insert into rules.rulesets (enterprise_id, hash, span, positions, graph_generation, settings)
+  values (p_enterprise, v_hash, v_span, p_positions, v_generation, rules.settings_of(v_terms))
+  on conflict (enterprise_id, hash) do nothing
+  returning id into v_id;
+  if v_id is null then
+    -- Another session stored the same ruleset first.
+    return (select r.id from rules.rulesets as r where r.enterprise_id = p_enterprise and r.hash = v_hash);
+  end if;
+
+  insert into rules.ruleset_terms (enterprise_id, ruleset_id, term_no, term_id, kind, level, component, label, expanded, price)
+  select p_enterprise, v_id, t.term_no, t.term_id, t.kind, t.level,
+    case when t.kind in ('credit', 'pay') then t.component::pay.component end, t.label, t.expanded,
+    case t.price_kind when 'multiplier' then t.expanded -> 'multiplier' when 'per_hour' then t.expanded -> 'per_hour'
+      when 'per_unit' then t.expanded -> 'per_unit' when 'amount' then t.expanded -> 'amount' end
+  from unnest(v_terms) as t;
+
+  insert into rules.plans (enterprise_id, ruleset_id, step_no, name, statement)
+  select p_enterprise, v_id, s.step_no, s.name, s.statement
+  from rules.assemble_plan(v_terms, p_positions) as s;
+  return v_id;
+end
+$$;
+comment on function rules.ruleset_for(uuid, crew.crew_position[], date) is
+'The ruleset of some positions in a contract month; compiled and stored when it is new.
+p_enterprise: tenant; p_positions: a group of rules.position_groups(); p_month: first day of the month. Raises CP201 to CP206.';

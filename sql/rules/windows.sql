@@ -1,0 +1,56 @@
+-- Minutes of an interval that lie inside a window of the local day, in closed form: no table of days, exact across a clock change.
+-- All arguments are minutes since 1970 UTC or minutes of the day; a zone is (offset, change, offset_after): local = UTC + offset
+-- before the change, + offset_after from it on. These functions carry no SET so that they are inlined.
+
+create or replace function rules.window_position(p_local integer, p_from integer, p_to integer)
+returns integer
+language sql
+immutable
+parallel safe
+return (p_local / 1440) * (p_to - p_from) + least(greatest(mod(p_local, 1440) - p_from, 0), p_to - p_from);
+comment on function rules.window_position(integer, integer, integer) is
+'Window minutes from 1970 until a local time, for a window that doesn''t wrap (from < to).
+p_local: local minutes since 1970; p_from, p_to: minutes of the day, half-open.';
+
+create or replace function rules.window_minutes(
+  p_start integer, p_end integer, p_from integer, p_to integer, p_offset integer, p_change integer, p_offset_after integer)
+returns integer
+language sql
+immutable
+parallel safe
+return case
+  when p_from < p_to then
+    rules.window_position(least(p_end, p_change) + p_offset, p_from, p_to)
+    - rules.window_position(least(p_start, p_change) + p_offset, p_from, p_to)
+    + rules.window_position(greatest(p_end, p_change) + p_offset_after, p_from, p_to)
+    - rules.window_position(greatest(p_start, p_change) + p_offset_after, p_from, p_to)
+  else
+    (p_end - p_start)
+    - (rules.window_position(least(p_end, p_change) + p_offset, p_to, p_from)
+      - rules.window_position(least(p_start, p_change) + p_offset, p_to, p_from)
+      + rules.window_position(greatest(p_end, p_change) + p_offset_after, p_to, p_from)
+      - rules.window_position(greatest(p_start, p_change) + p_offset_after, p_to, p_from))
+end;
+comment on function rules.window_minutes(integer, integer, integer, integer, integer, integer, integer) is
+'Elapsed minutes of [start, end) inside a daily window; a wrap-around window (22:00-06:00) is the complement of its inverse.
+p_start, p_end: minutes since 1970 UTC; p_from, p_to: minutes of the day; p_offset, p_change, p_offset_after: the zone.';
+
+create or replace function rules.date_window_minutes(
+  p_start integer, p_end integer, p_day integer, p_from integer, p_to integer, p_offset integer, p_change integer, p_offset_after integer)
+returns integer
+language sql
+immutable
+parallel safe
+return case
+  when p_end > p_day * 1440 - greatest(p_offset, p_offset_after) and p_start < (p_day + 1) * 1440 - least(p_offset, p_offset_after) then
+    (select case when bounds.upper > bounds.lower then
+        rules.window_minutes(bounds.lower, bounds.upper, p_from, p_to, p_offset, p_change, p_offset_after) else 0 end
+      from (select
+          greatest(p_start, p_day * 1440 - case when p_day * 1440 - p_offset >= p_change then p_offset_after else p_offset end),
+          least(p_end, (p_day + 1) * 1440 - case when (p_day + 1) * 1440 - p_offset >= p_change then p_offset_after else p_offset end)
+        ) as bounds (lower, upper))
+  else 0
+end;
+comment on function rules.date_window_minutes(integer, integer, integer, integer, integer, integer, integer, integer) is
+'Elapsed minutes of [start, end) on one local date, inside a daily window of it (0 to 1440: the whole date).
+p_day: days since 1970; other arguments as rules.window_minutes.';
