@@ -44,9 +44,9 @@ select is_empty($$
   cross join pg_roles r
   where (n.nspname = any (test.schemas()) or n.nspname = 'public')
     and r.rolname ~ '^crewpay_'
-    and r.rolname not in ('crewpay_owner', 'crewpay_definer')
+    and r.rolname <> 'crewpay_owner'
     and has_schema_privilege(r.oid, n.oid, 'create')
-$$, 'nobody makes objects but the owner and, at deploy, the owner of functions');
+$$, 'nobody makes objects but the owner');
 select is_empty($$
   select r.rolname
   from pg_roles r
