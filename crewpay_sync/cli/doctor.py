@@ -58,7 +58,9 @@ def check_encryption(conn: psycopg.Connection[Any]) -> Check:
 
 def check_extensions(conn: psycopg.Connection[Any]) -> Check:
     wanted = {"pgcrypto", "btree_gist", "pg_stat_statements"}
-    cron_here = _scalar(conn, "select current_setting('cron.database_name', true) = current_database()")
+    cron_here = _scalar(
+        conn, "select setting = current_database() from pg_settings where name = 'cron.database_name'"
+    )
     if cron_here:
         wanted.add("pg_cron")
     present = {row[0] for row in conn.execute("select extname from pg_extension").fetchall()}
@@ -68,7 +70,7 @@ def check_extensions(conn: psycopg.Connection[Any]) -> Check:
 
 
 def check_jobs(conn: psycopg.Connection[Any]) -> Check:
-    here = _scalar(conn, "select current_setting('cron.database_name', true)")
+    here = _scalar(conn, "select setting from pg_settings where name = 'cron.database_name'")
     ok = here == conn.info.dbname
     says = "pg_cron runs jobs of this database" if ok else f"pg_cron serves {here or 'no database'}"
     return Check(

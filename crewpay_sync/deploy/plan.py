@@ -108,7 +108,7 @@ def _cluster_lag(conn: psycopg.Connection[Any], tree: Tree, recorded: dict[str, 
         lag.add(CLUSTER_FILES[0])
     cron = _rows(
         conn,
-        "select 1 where current_setting('cron.database_name', true) = current_database()"
+        "select 1 from pg_settings where name = 'cron.database_name' and setting = current_database()"
         " and not exists (select from pg_extension where extname = 'pg_cron')",
     )
     if cron:
