@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import date, datetime
+from pathlib import Path
 
 import click
 
 from crewpay_sync.database import connect
-from crewpay_sync.output import USAGE, CrewPayError, json_option, print_json, print_table, say
+from crewpay_sync.output import PARTIAL, USAGE, CrewPayError, json_option, print_json, print_table, say
 
 
 @contextmanager
@@ -30,6 +31,20 @@ def steps(total: int) -> Iterator[Callable[[str], None]]:
             bar.update(task, advance=1, description=name)
 
         yield step
+
+
+@contextmanager
+def rows_bar() -> Iterator[Callable[[int], None]]:
+    """A count of rows sent when stderr is a terminal; silent otherwise."""
+    if not sys.stderr.isatty() or os.environ.get("CI"):
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("rows", total=None)
+        yield lambda rows: bar.update(task, advance=rows)
 
 
 @click.group(name="import")
@@ -73,3 +88,48 @@ def nycflights(
     print_table([{"what": name, "value": value} for name, value in values.items()])
     click.echo(f"logins: {', '.join(logins)}")
     say(f"next: crewpay psql --as {logins[1]}")
+
+
+def _register(kind: str, what: str) -> None:
+    """`crewpay import KIND FILE --enterprise SLUG`."""
+
+    @imports.command(kind, help=f"{what}\n\nColumns: docs/import.md. Exit code 5: some rows were refused.")
+    @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    @click.option("--enterprise", metavar="SLUG", required=True, help="Enterprise to import into.")
+    @json_option
+    def command(file: Path, enterprise: str, as_json: bool) -> None:
+        _import_file(kind, file, enterprise, as_json)
+
+
+for _kind, _what in (
+    ("flights", "Flights from a CSV file: schedule, actual times, delays."),
+    ("crew", "Crew members from a CSV file."),
+    ("trips", "Trips (pairings) of crew members from a CSV file."),
+    ("assignments", "Assignments (legs and ground activity) from a CSV file."),
+    ("payments", "What payroll paid, from a CSV file."),
+):
+    _register(_kind, _what)
+
+
+def _import_file(kind: str, file: Path, enterprise: str, as_json: bool) -> None:
+    from crewpay_sync.importers.csv_files import import_file
+
+    with closing(connect(direct=True)) as conn, rows_bar() as progress:
+        result = import_file(conn, kind, file, enterprise, progress=progress)
+    counts = {
+        "batch": str(result.batch), "rows": result.rows, "inserted": result.inserted, "updated": result.updated,
+        "unchanged": result.unchanged, "rejected": result.rejected,
+    }  # fmt: skip
+    if as_json:
+        print_json({**counts, "rejects": result.rejects}, status="partial" if result.rejected else "ok")
+    else:
+        print_table([counts])
+        if result.rejects:
+            click.echo()
+            print_table(result.rejects)
+    if result.rejected:
+        say(
+            f"{result.rejected} of {result.rows} rows were refused; all of them are in crew.import_rejects, "
+            f"batch_id {result.batch}."
+        )
+        sys.exit(PARTIAL)

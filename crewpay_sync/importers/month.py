@@ -215,10 +215,8 @@ def import_month(
         if with_contract:
             step("contract")
             load_contract(conn, slug)
-    step("analyze")
-    conn.execute(query("nycflights", "analyze"))
-    if not conn.autocommit:
-        conn.commit()
+        step("analyze")
+        cursor.execute(query("nycflights", "analyze"))
     in_month = [(p, crew) for p, crew in roster.crews if p.report >= begin]
     summary.flights = sum(f.source == "recorded" for f in flown)
     summary.inferred = len(flown) - summary.flights

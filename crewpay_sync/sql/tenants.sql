@@ -37,5 +37,4 @@ on conflict (login, enterprise_id) do update
 select session_user::text as login,
   (select rolsuper from pg_roles where rolname = session_user) as superuser,
   exists (
-    select from auth.principals p join platform.enterprises e on e.id = p.enterprise_id
-    where p.login = session_user and p.active and e.slug = %s) as is_principal;
+    select from platform.enterprises e where e.id = auth.enterprise_id() and e.slug = %s) as is_principal;
