@@ -45,7 +45,7 @@ bench: setup ## Measure
 	@$(BIN)/python -m tests.bench
 
 docs: setup ## Generate the SQL reference
-	@$(BIN)/python -m docs.generate
+	@$(BIN)/crewpay docs sql --write
 
 stop: ## Stop the private cluster
 	@.dev/cluster stop

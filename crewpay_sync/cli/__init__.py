@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "import": "crewpay_sync.cli.imports:imports",
     "pay": "crewpay_sync.cli.pay:pay",
     "demo": "crewpay_sync.cli.demo:demo",
+    "docs": "crewpay_sync.cli.docs:docs",
 }
 
 
