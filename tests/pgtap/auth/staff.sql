@@ -1,6 +1,6 @@
 -- What administrators, payroll clerks, agents, BI, sync and functions can and cannot do.
 begin;
-select plan(61);
+select plan(63);
 select test.fixture();
 
 -- Administrators: everything of their tenant, written where it is theirs to write.
@@ -84,7 +84,9 @@ select is((select count(*) from bi.crew_members), 2::bigint, 'bi reads crew of i
 select is((select count(*) from bi.flights), 2::bigint, 'bi reads flights');
 select is((select count(*) from bi.pay_periods), 1::bigint, 'bi reads periods');
 select is((select sum(total_gross_pay) from bi.pay_calculations), 3000.00, 'bi reads pay');
+select is((select sum(amount) from bi.pay_lines), 3000.00, 'bi reads lines');
 select throws_ok($$ select count(*) from pay.pay_calculations $$, '42501', null, 'bi cannot reach tables past its views');
+select throws_ok($$ select count(*) from pay.pay_lines $$, '42501', null, 'nor views of other schemas');
 select throws_ok($$ select auth.uid() $$, '42501', null, 'nor functions');
 select throws_ok($$ create temp table t (i int) $$, '42501', null, 'bi has no temporary tables');
 
