@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "pay": "crewpay_sync.cli.pay:pay",
     "demo": "crewpay_sync.cli.demo:demo",
     "docs": "crewpay_sync.cli.docs:docs",
+    "bench": "crewpay_sync.cli.bench:bench",
 }
 
 
