@@ -1,0 +1,88 @@
+-- How quantities, money and times are written for people.
+
+create or replace function pay.minutes_text(p_minutes numeric)
+returns text
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  -- 3:45, and 1:46.67 where the minutes have a fraction: never rounded to something that doesn't add up.
+  select case when p_minutes < 0 then '-' else '' end
+    || (floor(abs(p_minutes)) / 60)::integer - case when mod(floor(abs(p_minutes)), 60) >= 30 then 1 else 0 end
+    || ':' || to_char(mod(abs(p_minutes), 60), case when p_minutes = trunc(p_minutes) then 'FM00' else 'FM00.00' end)
+$$;
+comment on function pay.minutes_text(numeric) is 'Minutes as h:mm, with two decimals of a minute where it has a fraction.';
+
+create or replace function pay.quantity_text(p_minutes numeric, p_unit text)
+returns text
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when p_unit = 'hour' then pay.minutes_text(p_minutes)
+    else to_char(p_minutes / 60, 'FM999990.00') || ' ' || p_unit end
+$$;
+comment on function pay.quantity_text(numeric, text) is 'Credit minutes in the unit of the contract.
+p_minutes: credit minutes; p_unit: hour, TFP or PCH.';
+
+create or replace function pay.local_text(p_minutes integer, p_zone text, p_format text)
+returns text
+language sql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select to_char(to_timestamp(p_minutes::bigint * 60) at time zone p_zone, p_format)
+$$;
+comment on function pay.local_text(integer, text, text) is 'A moment on a local clock.
+p_minutes: minutes since 1970 UTC; p_zone: IANA zone; p_format: as to_char().';
+
+-- The arithmetic of a term''s quantity in words: what it read, and what it did with it.
+create or replace function pay.quantity_arithmetic(p_expanded jsonb, p_node jsonb, p_value numeric, p_unit text)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  with read as (
+    select p_expanded ->> 'basis' as basis,
+      (p_node ->> ((p_expanded ->> 'level') || '_' || (p_expanded ->> 'basis')))::numeric as amount
+  )
+  select case
+    when p_expanded ? 'guarantee' then null
+    when p_expanded ? 'window' then format('%s inside %s', pay.minutes_text(p_value), coalesce(
+      nullif(concat_ws('–', p_expanded -> 'window' ->> 'from', p_expanded -> 'window' ->> 'to'), ''), 'the listed dates'))
+    when p_expanded ? 'ratio' and jsonb_typeof(p_expanded -> 'ratio') = 'number' and r.amount is not null then
+      format('%s %s ÷ %s = %s', pay.minutes_text(r.amount), replace(r.basis, '_minutes', ''), p_expanded ->> 'ratio', pay.quantity_text(p_value, p_unit))
+    when p_expanded ? 'beyond' and r.amount is not null then
+      format('%s − %s = %s', pay.minutes_text(r.amount), pay.minutes_text(r.amount - p_value), pay.minutes_text(p_value))
+    when p_expanded ? 'factor' and jsonb_typeof(p_expanded -> 'factor') = 'number' and r.amount is not null then
+      format('%s × %s = %s', pay.minutes_text(r.amount), p_expanded ->> 'factor', pay.quantity_text(p_value, p_unit))
+    else pay.quantity_text(p_value, p_unit)
+  end
+  from read as r
+$$;
+comment on function pay.quantity_arithmetic(jsonb, jsonb, numeric, text) is
+'How a term arrived at its quantity, in words.
+p_expanded: the term as compiled; p_node: the node with what it read; p_value: the quantity; p_unit: unit of the contract.';
+
+-- The price of a line in words.
+create or replace function pay.price_arithmetic(p_expanded jsonb, p_rate numeric)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when p_expanded ? 'multiplier' then format('× $%s × (%s − 1)', p_rate, p_expanded ->> 'multiplier')
+    when p_expanded ? 'per_hour' and jsonb_typeof(p_expanded -> 'per_hour') = 'number' then format('× $%s/h', to_char((p_expanded ->> 'per_hour')::numeric, 'FM990.00'))
+    when p_expanded ? 'per_unit' and jsonb_typeof(p_expanded -> 'per_unit') = 'number' then format('× $%s', to_char((p_expanded ->> 'per_unit')::numeric, 'FM9990.00'))
+    when p_expanded ?| array['per_hour', 'per_unit', 'amount'] then 'at the price of the clause'
+    else format('× $%s', p_rate)
+  end
+$$;
+comment on function pay.price_arithmetic(jsonb, numeric) is
+'The price of a line in words.
+p_expanded: the term as compiled; p_rate: hourly rate of the day.';
