@@ -18,12 +18,22 @@ def bench() -> None:
 
 
 @bench.command()
-@click.option("--crew", default=1000, show_default=True, type=click.IntRange(5, 1_000_000), help="Crew members.")
-@click.option("--month", default="2026-07", show_default=True, type=click.DateTime(["%Y-%m"]), help="Last month.")
-@click.option("--months", default=1, show_default=True, type=click.IntRange(1, 60), help="How many months of history.")
+@click.option(
+    "--crew", default=1000, show_default=True, type=click.IntRange(5, 1_000_000), help="Crew members."
+)
+@click.option(
+    "--month", default="2026-07", show_default=True, type=click.DateTime(["%Y-%m"]), help="Last month."
+)
+@click.option(
+    "--months", default=1, show_default=True, type=click.IntRange(1, 60), help="How many months of history."
+)
 @click.option("--seed", default=1, show_default=True, help="Number that the load is drawn from.")
-@click.option("--enterprise", default="bench", show_default=True, metavar="SLUG", help="Enterprise to load into.")
-@click.option("--contract/--no-contract", default=True, show_default=True, help="Load the sample contract as well.")
+@click.option(
+    "--enterprise", default="bench", show_default=True, metavar="SLUG", help="Enterprise to load into."
+)
+@click.option(
+    "--contract/--no-contract", default=True, show_default=True, help="Load the sample contract as well."
+)
 @json_option
 def load(
     crew: int, month: datetime, months: int, seed: int, enterprise: str, contract: bool, as_json: bool

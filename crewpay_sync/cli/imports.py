@@ -55,10 +55,16 @@ def imports() -> None:
 @imports.command()
 @click.option("--carrier", default="MQ", show_default=True, help="Carrier code, e.g. MQ, B6, US, 9E.")
 @click.option("--base", default="LGA", show_default=True, help="Base: LGA, JFK or EWR.")
-@click.option("--month", default="2013-01", show_default=True, type=click.DateTime(["%Y-%m"]), help="Month of 2013.")
+@click.option(
+    "--month", default="2013-01", show_default=True, type=click.DateTime(["%Y-%m"]), help="Month of 2013."
+)
 @click.option("--seed", default=1, show_default=True, help="Number that the roster is drawn from.")
-@click.option("--enterprise", metavar="SLUG", help="Enterprise to import into.  [default: the carrier's code]")
-@click.option("--contract/--no-contract", default=True, show_default=True, help="Load the sample contract as well.")
+@click.option(
+    "--enterprise", metavar="SLUG", help="Enterprise to import into.  [default: the carrier's code]"
+)
+@click.option(
+    "--contract/--no-contract", default=True, show_default=True, help="Load the sample contract as well."
+)
 @json_option
 def nycflights(
     carrier: str, base: str, month: datetime, seed: int, enterprise: str | None, contract: bool, as_json: bool
@@ -73,7 +79,10 @@ def nycflights(
 
     if month.year != 2013:
         raise CrewPayError(
-            "CP924", f"there are no departures of {month:%Y-%m}", hint="The data are of 2013.", exit_code=USAGE
+            "CP924",
+            f"there are no departures of {month:%Y-%m}",
+            hint="The data are of 2013.",
+            exit_code=USAGE,
         )
     with closing(connect(direct=True)) as conn, steps(13) as step:
         summary = import_month(

@@ -21,5 +21,7 @@ def airports() -> dict[str, Airport]:
 def load_airports(conn: psycopg.Connection[Any]) -> int:
     """Brings crew.airports up to date, set-based; returns how many rows were added or changed."""
     rows = list(airports().values())
-    columns = list(zip(*((a["iata"], a["icao"] or None, a["name"], a["tz"], a["country"]) for a in rows), strict=True))
+    columns = list(
+        zip(*((a["iata"], a["icao"] or None, a["name"], a["tz"], a["country"]) for a in rows), strict=True)
+    )
     return conn.execute(query("airports", "merge"), [list(c) for c in columns]).rowcount

@@ -42,7 +42,10 @@ def read_contract(file: Path) -> dict[str, Any]:
         raise CrewPayError("CP925", f"{file} can't be read", detail=str(error), exit_code=USAGE) from None
     if not isinstance(contract, dict) or not set(contract) & set(PARTS):
         raise CrewPayError(
-            "CP925", f"{file} is no contract", hint=f"It is a mapping with {', '.join(PARTS)}.", exit_code=USAGE
+            "CP925",
+            f"{file} is no contract",
+            hint=f"It is a mapping with {', '.join(PARTS)}.",
+            exit_code=USAGE,
         )
     plain: dict[str, Any] = _plain(contract)
     return plain

@@ -80,7 +80,9 @@ def read_rows(kind: str, file: Path) -> Iterator[dict[str, str | None]]:
         with file.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
             header = [name.strip().lower() for name in next(reader, [])]
-            wrong = sorted(set(header) - {*required, *optional}) + sorted({n for n in header if header.count(n) > 1})
+            wrong = sorted(set(header) - {*required, *optional}) + sorted(
+                {n for n in header if header.count(n) > 1}
+            )
             missing = [name for name in required if name not in header]
             if wrong or missing:
                 raise CrewPayError(
@@ -98,7 +100,9 @@ def read_rows(kind: str, file: Path) -> Iterator[dict[str, str | None]]:
                     exit_code=USAGE,
                 )
             for cells in reader:
-                row: dict[str, str | None] = dict(zip(header, (c.replace("\0", "\ufffd") for c in cells), strict=False))
+                row: dict[str, str | None] = dict(
+                    zip(header, (c.replace("\0", "\ufffd") for c in cells), strict=False)
+                )
                 if len(cells) != len(header):
                     row["_fields"] = str(len(cells))
                 yield row

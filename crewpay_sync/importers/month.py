@@ -99,7 +99,14 @@ class _Rows:
             )  # fmt: skip
             for m in crew:
                 trip = self.key("trip", pairing.number, m.employee_id)
-                yield (self.enterprise, trip, self.member_ids[m.employee_id], pairing.number, self.base, *times)
+                yield (
+                    self.enterprise,
+                    trip,
+                    self.member_ids[m.employee_id],
+                    pairing.number,
+                    self.base,
+                    *times,
+                )
 
     def legs(self) -> Iterable[tuple[Any, ...]]:
         for pairing, crew in self.roster.crews:
@@ -125,7 +132,12 @@ class _Rows:
             for m in crew:
                 days.setdefault(m.employee_id, set()).update(reports)
         for m in self.roster.members:
-            yield (self.enterprise, self.member_ids[m.employee_id], self.month, len(days.get(m.employee_id, ())))
+            yield (
+                self.enterprise,
+                self.member_ids[m.employee_id],
+                self.month,
+                len(days.get(m.employee_id, ())),
+            )
 
 
 def _copy(cursor: psycopg.Cursor[Any], table: str, rows: Iterable[tuple[Any, ...]]) -> None:

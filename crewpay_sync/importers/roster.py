@@ -232,8 +232,10 @@ class _Pairings:
         end = bisect.bisect_right(self.out_times, last.in_ + MAX_SIT_AT_BASE)
         for flight in self.outs[first:end]:
             if (
-                flight.cabin == pairing.cabin and id(flight) not in self.crewed
-                and self._connects(duty, flight, AT_BASE) and self._out_and_home(pairing, flight, first=False)
+                flight.cabin == pairing.cabin
+                and id(flight) not in self.crewed
+                and self._connects(duty, flight, AT_BASE)
+                and self._out_and_home(pairing, flight, first=False)
             ):
                 return True
         return False
@@ -332,7 +334,9 @@ class _Pairings:
     def _free(self, home: Flight, cabin: int) -> bool:
         """Whether another crew than its outbound's may operate a return."""
         return (
-            id(home) not in self.crewed and home.cabin == cabin and not home.cancelled
+            id(home) not in self.crewed
+            and home.cabin == cabin
+            and not home.cancelled
             and (home.overnight or id(home.outbound) in self.tried)
         )
 
@@ -472,7 +476,10 @@ def build_roster(schedule: Schedule, month: date, seed: int) -> Roster:
             cabin = position == "FLIGHT_ATTENDANT"
             pool.open_month(current, sum(p.block * (p.cabin if cabin else 1) for p in pairings))
         for pairing in pairings:
-            crew = [pools["CAPTAIN"].take(pairing, current, []), pools["FIRST_OFFICER"].take(pairing, current, [])]
+            crew = [
+                pools["CAPTAIN"].take(pairing, current, []),
+                pools["FIRST_OFFICER"].take(pairing, current, []),
+            ]
             attendants: list[Member] = []
             for _ in range(pairing.cabin):
                 attendants.append(pools["FLIGHT_ATTENDANT"].take(pairing, current, attendants))

@@ -77,7 +77,13 @@ def test_repeating_a_file_changes_nothing(load: Any, kind: str, text: str) -> No
     rows = text.count("\n") - 1
     load(kind, text)
     again = load(kind, text)
-    assert (again.rows, again.inserted, again.updated, again.unchanged, again.rejected) == (rows, 0, 0, rows, 0)
+    assert (again.rows, again.inserted, again.updated, again.unchanged, again.rejected) == (
+        rows,
+        0,
+        0,
+        rows,
+        0,
+    )
 
 
 def test_good_rows_go_in_beside_bad_ones(load: Any, conn: psycopg.Connection[Any]) -> None:

@@ -102,7 +102,9 @@ def test_logins_see_what_is_theirs(imported: tuple[psycopg.Connection[Any], Summ
         conn.execute("reset session authorization")
 
 
-def test_months_add_up_and_share_trips_over_the_edge(imported: tuple[psycopg.Connection[Any], Summary]) -> None:
+def test_months_add_up_and_share_trips_over_the_edge(
+    imported: tuple[psycopg.Connection[Any], Summary],
+) -> None:
     conn, first = imported
     trips = one(conn, "select count(*) from crew.trips")
     with conn.transaction(force_rollback=True):

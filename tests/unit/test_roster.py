@@ -201,7 +201,9 @@ def test_trips_that_begin_on_the_last_day_are_whole(schedule: Schedule) -> None:
 def test_release_after_a_cancelled_turn_comes_when_it_would_have_left() -> None:
     def flight(out: int, status: str) -> Flight:
         actual = None if status == "CANCELLED" else out
-        return Flight("XX1", "LGA", "BOS", out, out + 60, actual, actual and actual + 70, status, 0, None, None, 1)
+        return Flight(
+            "XX1", "LGA", "BOS", out, out + 60, actual, actual and actual + 70, status, 0, None, None, 1
+        )
 
     from crewpay_sync.importers.roster import Leg
 
