@@ -1,0 +1,130 @@
+-- name: deployed
+select to_regclass('pay.pay_periods') is not null as deployed;
+
+-- name: enterprises
+-- The enterprises that the session sees; an operator sees all.
+select slug, name from platform.enterprises order by slug;
+
+-- name: periods
+select
+  p.start_date, p.end_date, p.pay_date, p.contract_month, p.status,
+  count(c.id) as crew, sum(c.total_gross_pay) as total_gross_pay,
+  coalesce(sum(cardinality(c.line_cents)), 0)::bigint as lines, count(c.validated_at) as validated,
+  max(c.calculation_date) as calculated_at, p.id
+from pay.pay_periods p
+left join pay.pay_calculations c on c.enterprise_id = p.enterprise_id and c.pay_period_id = p.id
+where p.enterprise_id = auth.enterprise_id()
+group by p.enterprise_id, p.id
+order by p.start_date;
+
+-- name: currency
+select currency from platform.enterprises where id = auth.enterprise_id();
+
+-- name: crew_ids
+-- The crew members of those employee numbers.
+select e.employee_id, c.id
+from unnest(%(employees)s::text[]) as e (employee_id)
+left join crew.crew_members c on c.enterprise_id = auth.enterprise_id() and c.employee_id = e.employee_id;
+
+-- name: run
+select r.id, r.crew_count, r.leg_count, r.line_count, r.total_amount, r.finding_count, r.result_hash, r.as_of
+from pay.run(auth.enterprise_id(), %(period)s, %(crew)s) as r;
+
+-- name: findings
+select
+  f.code, m.employee_id,
+  coalesce(
+    g.flight_number || ' ' || g.origin_airport || '–' || g.destination_airport || ' '
+      || to_char(g.scheduled_departure at time zone o.time_zone, 'YYYY-MM-DD'),
+    f.level) as at,
+  f.detail, e.hint
+from pay.run_findings f
+left join crew.crew_members m on m.enterprise_id = f.enterprise_id and m.id = f.crew_member_id
+left join crew.crew_assignments a on a.enterprise_id = f.enterprise_id and f.level = 'leg' and a.leg_no = f.node
+left join crew.flights g on g.enterprise_id = a.enterprise_id and g.id = a.flight_id
+left join crew.airports o on o.iata = g.origin_airport
+left join ops.error_codes e on e.code = f.code
+where f.enterprise_id = auth.enterprise_id() and f.run_id = %(run)s
+order by f.finding_no
+limit %(limit)s;
+
+-- name: statement
+select line from pay.statement(%(employee)s, %(month)s) as s (line);
+
+-- name: results
+-- Results of a crew member in a month, in the order of the periods.
+select p.id as pay_period_id, p.start_date, p.end_date, c.crew_member_id
+from pay.pay_calculations c
+join crew.crew_members m on m.enterprise_id = c.enterprise_id and m.id = c.crew_member_id
+join pay.pay_periods p on p.enterprise_id = c.enterprise_id and p.id = c.pay_period_id
+where c.enterprise_id = auth.enterprise_id()
+  and m.employee_id = %(employee)s
+  and p.contract_month = date_trunc('month', %(month)s::date)::date
+order by p.start_date;
+
+-- name: explain
+select x.item_no, x.level, x.node, x.heading, x.component, x.term_code, x.label, x.quantity, x.arithmetic, x.amount, x.outcome
+from pay.explain(%(crew_member)s, %(period)s) as x
+order by x.item_no;
+
+-- name: month_is_loaded
+-- Whether the roster of a month is there, with its period and a contract.
+select exists (select from crew.trips t where t.enterprise_id = e.id and starts_with(t.trip_number, %(trips)s))
+  and exists (select from pay.pay_periods p where p.enterprise_id = e.id and p.contract_month = %(month)s)
+  and exists (select from rules.union_contract_terms u where u.enterprise_id = e.id) as loaded
+from platform.enterprises e
+where e.slug = %(enterprise)s;
+
+-- name: varied_pilot
+-- The pilot whose month shows most: a cancelled leg, a deadhead, a night premium, a minimum duty, delay pay. Of several,
+-- the one in whose month all that happens soonest.
+with months as (
+  select c.id, c.enterprise_id, c.crew_member_id, m.employee_id, c.pay_period_id
+  from pay.pay_calculations c
+  join pay.pay_periods p on p.enterprise_id = c.enterprise_id and p.id = c.pay_period_id
+  join crew.crew_members m on m.enterprise_id = c.enterprise_id and m.id = c.crew_member_id
+  where c.enterprise_id = auth.enterprise_id()
+    and p.contract_month = %(month)s
+    and m.position in ('CAPTAIN', 'FIRST_OFFICER')
+),
+sights as (
+  select m.employee_id, 'cancelled' as sight, g.scheduled_departure as at
+  from months m
+  join crew.crew_assignments a on a.enterprise_id = m.enterprise_id and a.crew_member_id = m.crew_member_id
+  join crew.flights g on g.enterprise_id = a.enterprise_id and g.id = a.flight_id and g.status = 'CANCELLED'
+  where g.scheduled_departure >= %(month)s and g.scheduled_departure < %(month)s + interval '1 month'
+  union all
+  select m.employee_id, 'deadhead', a.duty_start_time
+  from months m
+  join crew.crew_assignments a
+    on a.enterprise_id = m.enterprise_id and a.crew_member_id = m.crew_member_id and a.position = 'DEADHEAD'
+  where a.duty_start_time >= %(month)s and a.duty_start_time < %(month)s + interval '1 month'
+  union all
+  select m.employee_id, coalesce(nullif(l.component::text, 'premium'), l.term_code),
+    case l.level when 'duty' then to_timestamp(l.node * 60) else a.duty_start_time end
+  from months m
+  join pay.pay_lines l
+    on l.enterprise_id = m.enterprise_id and l.crew_member_id = m.crew_member_id and l.pay_period_id = m.pay_period_id
+  left join crew.crew_assignments a
+    on a.enterprise_id = l.enterprise_id and l.level = 'leg' and a.leg_no = l.node
+  where (l.level = 'duty' and l.component = 'flight_pay') or (l.level = 'leg' and l.component in ('premium', 'delay_pay'))
+)
+select s.employee_id, count(*) as sights, max(s.first_at) as all_seen_at
+from (select employee_id, sight, min(at) as first_at from sights group by employee_id, sight) s
+group by s.employee_id
+order by count(*) desc, max(s.first_at), s.employee_id
+limit 1;
+
+-- name: by_position
+select
+  coalesce(m.position::text, 'all') as position, count(*) as crew, sum(c.flight_pay_hours) as credit_hours,
+  sum(c.flight_pay_amount) as flight_pay, sum(c.overtime_amount) as overtime, sum(c.per_diem_amount) as per_diem,
+  sum(c.premium_pay_amount) as premium, sum(c.delay_pay_amount) as delay_pay, sum(c.guarantee_amount) as guarantee,
+  sum(c.total_gross_pay) as total
+from pay.pay_calculations c
+join pay.pay_periods p on p.enterprise_id = c.enterprise_id and p.id = c.pay_period_id
+join crew.crew_members m on m.enterprise_id = c.enterprise_id and m.id = c.crew_member_id
+where c.enterprise_id = auth.enterprise_id()
+  and p.contract_month = %(month)s
+group by rollup (m.position)
+order by grouping(m.position), m.position;
