@@ -1,0 +1,76 @@
+"""Worked pay cases: what a contract clause pays, to the cent, by arithmetic that was done by hand (cases/*.yaml)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
+COMPONENTS = ("flight_pay", "overtime", "delay_pay", "per_diem", "premium", "guarantee")
+
+
+def read(path: Path) -> dict[str, Any]:
+    # Every scalar but whole numbers and true/false stays text: 41.30 is not a float.
+    case: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return case
+
+
+def quantity(value: Any) -> Decimal:
+    if isinstance(value, str) and ":" in value:
+        hours, rest = value.split(":")
+        return (Decimal(hours) * 60 + Decimal(rest)).normalize()
+    return Decimal(str(value)).normalize()
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_case(path: Path, airlines: Callable[[], Any]) -> None:
+    case = read(path)
+    assert case["title"], "what it shows"
+    assert case["source"], "where the rule is written"
+    assert case["arithmetic"], "the arithmetic"
+    airline = airlines()
+    airline.build(case)
+    airline.load(airline.contract(case))
+    runs = [airline.run(n + 1) for n in range(len(airline.periods))]
+
+    for crew, expected in case["expect"].items():
+        by_period = expected if isinstance(expected, list) else [expected]
+        for period, want in enumerate(by_period, start=1):
+            if want is None:
+                continue
+            lines = airline.lines(crew, period)
+            wanted = sorted(
+                (level, code, label, quantity(number), Decimal(str(amount)).quantize(Decimal("0.01")))
+                for level, code, label, number, amount in want["lines"]
+            )
+            got = [(level, code, label, number.quantize(Decimal("0.000001")), amount) for level, code, label, number, amount in lines]
+            rounded = [(level, code, label, number.quantize(Decimal("0.000001")), amount) for level, code, label, number, amount in wanted]
+            assert got == rounded, f"lines of {crew} in period {period}"
+
+            totals = airline.totals(crew, period)
+            assert sum(line[4] for line in lines) == totals["total"], "Σ lines = total"
+            for column in (*COMPONENTS, "total"):
+                assert totals[column] == Decimal(str(want["totals"].get(column, 0))), f"{column} of {crew} in period {period}"
+            for column in ("flight_pay_hours", "overtime_hours", "guarantee_hours"):
+                if column in want["totals"]:
+                    assert totals[column] == Decimal(str(want["totals"][column])), f"{column} of {crew} in period {period}"
+
+    found = [list(f) for run in runs for f in airline.findings(run["id"])]
+    assert found == case.get("findings", [])
+    assert [run["total_amount"] for run in runs] == [
+        sum((airline.totals(c, n)["total"] for c in airline.crew if employed(airline, c, n)), Decimal(0)) for n in range(1, len(runs) + 1)
+    ]
+
+
+def employed(airline: Any, crew: str, period: int) -> bool:
+    return bool(
+        airline.conn.execute(
+            "select exists (select from pay.pay_calculations where crew_member_id = %s and pay_period_id = %s)",
+            (airline.crew[crew], airline.periods[period - 1]),
+        ).fetchone()[0]
+    )
