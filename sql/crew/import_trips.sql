@@ -4,6 +4,7 @@ create or replace function crew.import_trips(
   p_batch uuid, out o_inserted integer, out o_updated integer, out o_unchanged integer, out o_rejected integer)
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off -- staged rows have no statistics: planned as one row, joins would go row by row
 as $$
 declare
   v_enterprise uuid := auth.enterprise_id();
