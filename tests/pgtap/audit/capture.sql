@@ -1,6 +1,6 @@
 -- Every change is recorded once, with who did it and only what changed.
 begin;
-select plan(24);
+select plan(26);
 select test.fixture();
 
 create view test.last_entry as
@@ -90,6 +90,11 @@ select is(
 -- Who may read it.
 select test.act_as('alpha_admin');
 select is((select count(distinct enterprise_id) from audit.audit_log), 1::bigint, 'an administrator reads the own tenant''s trail only');
+select is(
+  (select (v.operation, v.old_values ->> 'base_hourly_rate', v.new_values ->> 'base_hourly_rate', v.user_id)::text
+   from audit.audit_log_layoverhq v where v.row_id = test.id('alpha_crew1') and v.operation = 'UPDATE'),
+  format('(UPDATE,200.00,210.00,%s)', test.id('alpha_admin')), 'old and new values in the shape of the LayoverHQ document');
+select is((select count(distinct enterprise_id) from audit.audit_log_layoverhq), 1::bigint, 'of the own tenant only');
 select test.act_as('alpha_payroll');
 select throws_ok($$ select count(*) from audit.audit_log $$, '42501', null, 'payroll cannot read the trail');
 

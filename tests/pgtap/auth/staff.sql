@@ -39,7 +39,7 @@ select throws_ok($$ select count(*) from crew.flights $$, '42501', null, 'nor sw
 set local row_security = on;
 
 -- Settings.
-select is(platform.get_config('layover.min_duration'), '90'::jsonb, 'a global setting is read');
+select is(get_config('layover.min_duration'), '90'::jsonb, 'a global setting is read, unqualified as in the document');
 select is(platform.put_config('layover.min_duration', '60'), 1, 'admin sets an own value');
 select is(platform.put_config('layover.min_duration', '75'), 2, 'a second value is a second version');
 select is(platform.get_config('layover.min_duration'), '75'::jsonb, 'the own value hides the global one');
