@@ -76,10 +76,10 @@ from platform.enterprises e
 where e.slug = %(enterprise)s;
 
 -- name: varied_pilot
--- The pilot whose month shows most: a cancelled leg, a deadhead, a night premium, a minimum duty, delay pay. Of several,
--- the one in whose month all that happens soonest.
-with months as (
-  select c.id, c.enterprise_id, c.crew_member_id, m.employee_id, c.pay_period_id
+-- The pilot whose first week shows most: a cancelled leg, a deadhead, premiums, a minimum duty, a rig, delay pay. Of
+-- several, the one who has seen it all soonest.
+with months as materialized (
+  select c.crew_member_id, m.employee_id, c.pay_period_id
   from pay.pay_calculations c
   join pay.pay_periods p on p.enterprise_id = c.enterprise_id and p.id = c.pay_period_id
   join crew.crew_members m on m.enterprise_id = c.enterprise_id and m.id = c.crew_member_id
@@ -87,32 +87,41 @@ with months as (
     and p.contract_month = %(month)s
     and m.position in ('CAPTAIN', 'FIRST_OFFICER')
 ),
+legs as materialized (
+  select a.crew_member_id, a.leg_no, a.position, a.duty_start_time, g.status
+  from crew.crew_assignments a
+  join crew.flights g on g.enterprise_id = a.enterprise_id and g.id = a.flight_id
+  where a.enterprise_id = auth.enterprise_id()
+    and a.duty_start_time >= %(month)s
+    and a.duty_start_time < %(month)s + interval '1 month'
+),
+lines as materialized (
+  select l.crew_member_id, l.pay_period_id, l.term_code, l.component, l.level, l.node
+  from pay.pay_lines l
+  where l.enterprise_id = auth.enterprise_id()
+    and (l.level = 'duty' and l.component = 'flight_pay' or l.level = 'leg' and l.component in ('premium', 'delay_pay'))
+),
 sights as (
-  select m.employee_id, 'cancelled' as sight, g.scheduled_departure as at
-  from months m
-  join crew.crew_assignments a on a.enterprise_id = m.enterprise_id and a.crew_member_id = m.crew_member_id
-  join crew.flights g on g.enterprise_id = a.enterprise_id and g.id = a.flight_id and g.status = 'CANCELLED'
-  where g.scheduled_departure >= %(month)s and g.scheduled_departure < %(month)s + interval '1 month'
+  select crew_member_id, 'cancelled' as sight, duty_start_time as at from legs where status = 'CANCELLED'
   union all
-  select m.employee_id, 'deadhead', a.duty_start_time
-  from months m
-  join crew.crew_assignments a
-    on a.enterprise_id = m.enterprise_id and a.crew_member_id = m.crew_member_id and a.position = 'DEADHEAD'
-  where a.duty_start_time >= %(month)s and a.duty_start_time < %(month)s + interval '1 month'
+  select crew_member_id, 'deadhead', duty_start_time from legs where position = 'DEADHEAD'
   union all
-  select m.employee_id, coalesce(nullif(l.component::text, 'premium'), l.term_code),
-    case l.level when 'duty' then to_timestamp(l.node * 60) else a.duty_start_time end
-  from months m
-  join pay.pay_lines l
-    on l.enterprise_id = m.enterprise_id and l.crew_member_id = m.crew_member_id and l.pay_period_id = m.pay_period_id
-  left join crew.crew_assignments a
-    on a.enterprise_id = l.enterprise_id and l.level = 'leg' and a.leg_no = l.node
-  where (l.level = 'duty' and l.component = 'flight_pay') or (l.level = 'leg' and l.component in ('premium', 'delay_pay'))
+  select crew_member_id, term_code, to_timestamp(node * 60) from lines where level = 'duty'
+  union all
+  select l.crew_member_id, l.term_code, g.duty_start_time
+  from lines l
+  join legs g on g.leg_no = l.node
+  where l.level = 'leg'
 )
-select s.employee_id, count(*) as sights, max(s.first_at) as all_seen_at
-from (select employee_id, sight, min(at) as first_at from sights group by employee_id, sight) s
-group by s.employee_id
-order by count(*) desc, max(s.first_at), s.employee_id
+select m.employee_id, count(*) as sights, max(s.first_at) as all_seen_at
+from (
+  select crew_member_id, sight, min(at) as first_at
+  from sights
+  where at < %(month)s::date + 7
+  group by crew_member_id, sight) s
+join months m on m.crew_member_id = s.crew_member_id
+group by m.employee_id
+order by count(*) desc, max(s.first_at), m.employee_id
 limit 1;
 
 -- name: by_position

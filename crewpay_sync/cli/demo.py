@@ -1,0 +1,131 @@
+"""`crewpay demo`: a real month imported, paid and explained."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import time
+from contextlib import closing
+from datetime import date
+from typing import Any
+
+import click
+import psycopg
+
+from crewpay_sync.cli.imports import steps
+from crewpay_sync.cli.pay import open_database, rows, run_period, spinner
+from crewpay_sync.output import json_option, print_json, print_table, say
+from crewpay_sync.tenants import act_as
+
+ENTERPRISE, CARRIER, BASE, MONTH = "mq", "MQ", "LGA", date(2013, 1, 1)
+STATEMENT_LINES = 45
+AVELO = "crewpay_sync.importers.avelo"
+
+
+def month_is_loaded(conn: psycopg.Connection[Any]) -> bool:
+    """Whether the month with its roster, period and contract is there already."""
+    found = rows(
+        conn, "month_is_loaded", {"enterprise": ENTERPRISE, "trips": f"{BASE}{MONTH:%y%m}-", "month": MONTH}
+    )
+    return bool(found and found[0]["loaded"])
+
+
+def load_month(conn: psycopg.Connection[Any]) -> None:
+    """A month of Envoy's real departures from LaGuardia with an invented roster, unless it is there."""
+    if month_is_loaded(conn):
+        say(f"{CARRIER} {BASE} {MONTH:%Y-%m}: here already")
+        return
+    from crewpay_sync.importers.month import import_month
+
+    with steps(13) as step:
+        done = import_month(conn, carrier=CARRIER, base=BASE, month=MONTH, enterprise=ENTERPRISE, step=step)
+    say(
+        f"{CARRIER} {BASE} {MONTH:%Y-%m}: {done.flights} real departures, {done.inferred} inferred returns, "
+        f"{done.crew} crew, {done.legs} legs in {done.seconds} s"
+    )
+
+
+def load_avelo(conn: psycopg.Connection[Any]) -> None:
+    """The sample airline."""
+    if importlib.util.find_spec(AVELO) is None:
+        return
+    importer = importlib.import_module(AVELO)
+    with spinner("Avelo"):
+        importer.import_avelo(conn)
+    say("Avelo: sample airline of the crew pay document")
+
+
+def picture(conn: psycopg.Connection[Any]) -> dict[str, Any]:
+    """What the last screen shows, as payroll sees it."""
+    pilot = rows(conn, "varied_pilot", {"month": MONTH})[0]["employee_id"]
+    statement = [r["line"].rstrip() for r in rows(conn, "statement", {"employee": pilot, "month": MONTH})]
+    lines = [line for text in statement for line in text.split("\n")]
+    return {
+        "employee_id": pilot,
+        "statement": lines,
+        "by_position": rows(conn, "by_position", {"month": MONTH}),
+    }
+
+
+NEXT = (
+    ("crewpay pay explain {pilot} {month} --enterprise {enterprise}", "the whole statement"),
+    ("crewpay psql --as {enterprise}_payroll", "the database as payroll sees it"),
+    ("  select term_code, count(*), sum(amount) from pay.pay_lines group by 1 order by 3 desc;", ""),
+    ("  \\dt+ pay.*    \\df+ pay.*", "tables and functions with descriptions"),
+    ("crewpay psql --as {enterprise}_11001", "as one captain sees it"),
+    ("  select pay.statement('11001', '{month}-01');", ""),
+    ("  select count(*) from crew.crew_members;", "one row: row-level security"),
+    ("crewpay psql --as {enterprise}_bi -c 'select * from bi.pay_calculations limit 5'", ""),
+    ("crewpay pay run {month} --enterprise {enterprise}", "again: the same lines"),
+    ("docs/contracts.md  docs/security.md  docs/sql-api.md", "contracts, rights, SQL reference"),
+)
+
+
+def next_steps(pilot: str) -> list[str]:
+    """What to try next: commands, each with what it shows."""
+    values = {"pilot": pilot, "month": f"{MONTH:%Y-%m}", "enterprise": ENTERPRISE}
+    return ["Next:", *(f"  {command.format(**values):<55}  {what}".rstrip() for command, what in NEXT)]
+
+
+def excerpt(lines: list[str]) -> list[str]:
+    """The beginning of a statement: whole trips, about as many lines as a screen has."""
+    if len(lines) <= STATEMENT_LINES:
+        return lines
+    return lines[: max(i for i, line in enumerate(lines[: STATEMENT_LINES + 1]) if not line)]
+
+
+@click.command()
+@json_option
+def demo(as_json: bool) -> None:
+    """Import a real month, compute its pay and show one pilot's statement.
+
+    Repeating it changes nothing. Needs an operator's connection, since it makes logins.
+    """
+    started = time.monotonic()
+    with closing(open_database()) as conn:
+        load_month(conn)
+        load_avelo(conn)
+        with act_as(conn, ENTERPRISE, "payroll"):
+            period = next(p for p in rows(conn, "periods") if p["contract_month"] == MONTH)
+            if period["status"] in ("OPEN", "PROCESSING"):
+                summary = run_period(conn, period)
+                say(
+                    f"pay run: {summary['crew']} crew, {summary['legs']} legs, {summary['lines']} lines, "
+                    f"{summary['amount']} {summary['currency']} in {summary['seconds']} s, "
+                    f"{summary['findings']} findings"
+                )
+            else:
+                say(f"pay run: the period is {period['status']}, its pay stays as it is")
+            shown = picture(conn)
+    if as_json:
+        print_json({**shown, "seconds": round(time.monotonic() - started, 1)}, enterprise=ENTERPRISE)
+        return
+    first = excerpt(shown["statement"])
+    rest = len(shown["statement"]) - len(first)
+    click.echo("\n" + "\n".join(first) + "\n")
+    if rest:
+        click.echo(
+            f"… {rest} more lines: crewpay pay explain {shown['employee_id']} {MONTH:%Y-%m} --enterprise {ENTERPRISE}\n"
+        )
+    print_table(shown["by_position"])
+    click.echo("\n" + "\n".join(next_steps(shown["employee_id"])))
