@@ -14,6 +14,8 @@ begin
   execute format('grant connect, temporary on database %I to crewpay_definer', v_database);
   execute format(
     'alter database %I set search_path = crew, pay, review, rules, notify, audit, platform, ops, ext', v_database);
+  -- A run stages in temporary tables; the default of 8 MB spills them (measured: 8.3 s against 5.1 s for 10,000 crew).
+  execute format('alter database %I set temp_buffers = ''256MB''', v_database);
 end
 $database$;
 

@@ -18,9 +18,9 @@ begin
   return null;
 end
 $$;
-alter function crew.tg_keep_version() owner to crewpay_definer;
 comment on function crew.tg_keep_version() is
-'Statement trigger after UPDATE and DELETE on facts: keeps the old rows that a run may have read, with the time they were on record.';
+'Statement trigger after UPDATE and DELETE on facts: keeps the old rows that a run may have read, with the time they were on record.
+Runs as the owner: an operator who has no principal must not lose a version either.';
 
 create or replace trigger crew_members_80_keep_updated after update on crew.crew_members
   referencing old table as old_rows for each statement execute function crew.tg_keep_version();

@@ -37,6 +37,9 @@ begin
     '@is_last@', (p_period.end_date = v_month_last)::text,
     '@lo@', format('%L::timestamptz', v_low),
     '@hi@', format('%L::timestamptz', v_high),
+    '@flights_of_crew@', case when p_crew is null then '' else format(
+      ' and f.id in (select c.flight_id from crew.crew_assignments as c where c.enterprise_id = %L::uuid and c.crew_member_id = any (%L::uuid[]))',
+      p_enterprise, p_crew) end,
     '@members@', 'crew.crew_members',
     '@flights@', 'crew.flights',
     '@trips@', 'crew.trips',

@@ -191,12 +191,22 @@ begin
 
   if p_window ? 'dates' then
     -- Only dates of the span can matter: the rest costs nothing.
+    -- A window that wraps leaves a date two pieces.
     select coalesce(string_agg(
-        format('rules.date_window_minutes(%s, %s, %s, %s, %s, %s)', v_start, v_end, listed::date - date '1970-01-01',
-          rules.minute_of_day(v_from), case when v_to = '00:00' then 1440 else rules.minute_of_day(v_to) end, v_zone),
-        ' + ' order by listed), '0')
+        format('rules.date_window_minutes(%s, %s, %s, %s, %s, %s)', v_start, v_end, listed::date - date '1970-01-01', piece_from, piece_to, v_zone),
+        ' + ' order by listed, piece_from), '0')
     into v_overlap
     from jsonb_array_elements_text(p_window -> 'dates') as listed
+    cross join lateral (
+      select rules.minute_of_day(v_from), rules.minute_of_day(v_to)
+      where rules.minute_of_day(v_from) < rules.minute_of_day(v_to)
+      union all
+      select rules.minute_of_day(v_from), 1440
+      where rules.minute_of_day(v_from) >= rules.minute_of_day(v_to)
+      union all
+      select 0, rules.minute_of_day(v_to)
+      where rules.minute_of_day(v_from) >= rules.minute_of_day(v_to) and v_to <> '00:00'
+    ) as pieces (piece_from, piece_to)
     where listed::date <@ daterange(lower(p_span) - 1, upper(p_span) + 1);
   else
     v_overlap := format('rules.window_minutes(%s, %s, %s, %s, %s)', v_start, v_end,

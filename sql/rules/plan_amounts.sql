@@ -224,17 +224,20 @@ where c.books_day between @period_first_day@ and @period_last_day@', rules.cents
         when v_term.level = 'leg' then 'books_day'
         when coalesce(v_term.expanded ->> 'books', v_default_books) = 'end' then 'end_day'
         else 'day' end;
+      -- A missing quantity of a matching node stays in, without cents: it is a finding.
       v_branches := v_branches || format(
         'select q.no, %s::smallint, q.node, q.quantity::numeric, %s
 from (
-  select x.*, %s as node, %s as quantity
+  select x.*, %s as node, (%s) as quantity
   from (select n.*, n.credit as %s_credit, n.base_credit as %s_base from %s as n) as x
   where x.%s between @period_first_day@ and @period_last_day@
+    and (%s)
   offset 0
 ) as q
 join _people as p on p.no = q.no
-where q.quantity <> 0',
-        v_term.term_no, rules.price_sql(v_term, 'q.quantity', rules.rate_sql('q.day')), v_node, v_quantity, v_term.level, v_term.level, v_stage, v_day);
+where q.quantity is distinct from 0',
+        v_term.term_no, rules.price_sql(v_term, 'q.quantity', rules.rate_sql('q.day')), v_node, (v_term.quantity).sql, v_term.level, v_term.level, v_stage, v_day,
+        coalesce((v_term.gate).sql, 'true'));
     elsif v_term.level = 'month' and v_term.kind = 'pay' then
       -- To date at the period's end, less to date before it; money at the rate of the period's last day.
       v_branches := v_branches || format(
@@ -293,32 +296,18 @@ comment on function rules.plan_lines(rules.compiled_term[], jsonb) is
 -- Matching terms that could not pay, because a fact they read is missing.
 create or replace function rules.plan_findings(p_terms rules.compiled_term[])
 returns text
-language plpgsql
+language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_branches text[] := array[
-    'select l.no, ''CP110'' as code, l.term_no, l.node from _lines as l where l.cents is null'];
-  v_term rules.compiled_term;
-  v_stage text;
-  v_node text;
-begin
-  foreach v_term in array p_terms loop
-    if not (coalesce((v_term.quantity).nullable, false) or coalesce((v_term.price).nullable, false)) or v_term.kind not in ('credit', 'pay') then
-      continue;
-    end if;
-    v_stage := case v_term.level when 'leg' then '_legs' when 'duty' then '_duties' when 'day' then '_days' when 'trip' then '_trips' else '_months' end;
-    v_node := case v_term.level when 'leg' then 'leg_no' when 'duty' then 'report::bigint' when 'day' then 'day::bigint' when 'trip' then 'trip_no' else '0::bigint' end;
-    v_branches := v_branches || case
-      when v_term.kind = 'credit' then format('select x.no, ''CP111'', %s::smallint, %s from %s as x where x.n%s', v_term.term_no, v_node, v_stage, v_term.term_no)
-      else format('select x.no, ''CP111'', %s::smallint, %s from (select n.*, n.credit as %s_credit, n.base_credit as %s_base from %s as n) as x where (%s) and ((%s) is null or (%s) is null)',
-        v_term.term_no, v_node, v_term.level, v_term.level,
-        case v_stage when '_months' then '(select m.*, m.month_paid_credit as credit from _months as m where at_end)' else v_stage end,
-        coalesce((v_term.gate).sql, 'true'), (v_term.quantity).sql, coalesce((v_term.price).sql, '0')) end;
-  end loop;
-  return array_to_string(v_branches, E'\nunion all\n');
-end
+  select concat_ws(E'\nunion all\n',
+    'select l.no, case when l.quantity is null then ''CP111'' else ''CP110'' end as code, l.term_no, l.node from _lines as l where l.cents is null',
+    (select string_agg(format('select x.no, ''CP111'', %s::smallint, %s from %s as x where x.n%s', t.term_no, l.node, l.stage, t.term_no), E'\nunion all\n' order by t.term_no)
+      from unnest(p_terms) as t
+      join (values
+        ('leg', '_legs', 'leg_no'), ('duty', '_duties', 'report::bigint'), ('day', '_days', 'day::bigint'),
+        ('trip', '_trips', 'trip_no'), ('month', '_months', '0::bigint')) as l (level, stage, node) on l.level = t.level
+      where t.kind = 'credit' and (t.quantity).nullable))
 $$;
 comment on function rules.plan_findings(rules.compiled_term[]) is
 'SELECT of the stage _findings: code, term and node of every amount that a missing rate (CP110) or fact (CP111) kept from being paid.';

@@ -11,7 +11,7 @@ parallel safe
 return format('floor(date_part(''epoch'', %s) / 60)::integer', p_instant);
 comment on function rules.minutes_sql(text) is 'SQL for the minutes since 1970 UTC of an instant expression.';
 
--- Everybody employed in the period: crew facts, base clock, month facts, and up to three rates with the day each begins.
+-- Everybody employed in the month up to the period's end (who left earlier is settled with the month's last period): crew facts, base clock, month facts, and up to three rates with the day each begins.
 create or replace function rules.plan_people(p_positions crew.crew_position[], p_rate_steps jsonb)
 returns text
 language plpgsql
@@ -57,7 +57,7 @@ left join lateral (
   where c.enterprise_id = @enterprise@
     and c.position = any (%1$L::crew.crew_position[])
     and c.hire_date <= @period_last@
-    and (c.termination_date is null or c.termination_date >= @period_first@)
+    and (c.termination_date is null or c.termination_date >= @month_first@)
     and (@crew@ is null or c.id = any (@crew@))
 )
 select
@@ -89,7 +89,7 @@ left join @months@ as m on m.enterprise_id = @enterprise@ and m.crew_member_id =
 end
 $$;
 comment on function rules.plan_people(crew.crew_position[], jsonb) is
-'SELECT of the stage _people: one row per crew member employed in the period.
+'SELECT of the stage _people: one row per crew member employed in the month to date.
 p_positions: positions of the ruleset; p_rate_steps: rows {position, year, from_day, rate}, or null: base_hourly_rate.';
 
 -- Zones in use, each with its one clock change in the staged span.
@@ -117,6 +117,38 @@ comment on function rules.plan_zones(boolean) is
 'SELECT of the stage _zones.
 p_all_airports: whether a term reads a clock other than the base''s.';
 
+-- Flights of the span with their times as minutes: computed once a flight, not once a crew member on it.
+create or replace function rules.flight_source(p_all_airports boolean)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format($q$    select
+      f.id, f.aircraft_type::text, f.delay_code::text, f.delay_minutes,
+      f.status = 'CANCELLED' as cancelled, f.status = 'DIVERTED' as diverted,
+      f.origin_airport::text as origin, f.destination_airport::text as destination,
+      %1$s as out_at, %2$s as in_at, %3$s as scheduled_out_at, %4$s as scheduled_in_at%5$s
+    from @flights@ as f%6$s
+    where f.enterprise_id = @enterprise@
+      and f.scheduled_departure between @lo@ and @hi@ + interval '1 day'@flights_of_crew@
+    offset 0$q$,
+    rules.minutes_sql('f.actual_departure'), rules.minutes_sql('f.actual_arrival'),
+    rules.minutes_sql('f.scheduled_departure'), rules.minutes_sql('f.scheduled_arrival'),
+    case when p_all_airports then ',
+      oa.country::text as origin_country, da.country::text as destination_country,
+      oz.zone_offset as origin_offset, oz.zone_change as origin_change, oz.zone_offset_after as origin_offset_after,
+      dz.zone_offset as destination_offset, dz.zone_change as destination_change, dz.zone_offset_after as destination_offset_after' else '' end,
+    case when p_all_airports then '
+    join crew.airports as oa on oa.iata = f.origin_airport
+    join _zones as oz on oz.time_zone = oa.time_zone
+    join crew.airports as da on da.iata = f.destination_airport
+    join _zones as dz on dz.time_zone = da.time_zone' else '' end)
+$$;
+comment on function rules.flight_source(boolean) is
+'SELECT of the flights that legs of the span are on.
+p_all_airports: whether clocks or countries of origin and destination are read.';
+
 -- Legs of every trip that overlaps the contract month to date, and duties without a trip in it.
 create or replace function rules.leg_source(p_all_airports boolean, p_settings jsonb)
 returns text
@@ -128,44 +160,44 @@ as $$
     p.*,
     a.leg_no, a.activity::text, a.position::text, a.activity = 'FLIGHT' as is_flight,
     a.published_credit_minutes as published_credit,
-    %1$s as report_at,
-    coalesce(%2$s, %3$s + %9$s, %4$s + %9$s) as release_at,
-    %5$s as out_at, %3$s as in_at, %6$s as scheduled_out_at, %4$s as scheduled_in_at,
-    coalesce(%6$s - %10$s, %1$s) as scheduled_report_at,
-    coalesce(%4$s + %9$s, %2$s) as scheduled_release_at,
-    f.origin_airport::text as origin, f.destination_airport::text as destination, f.aircraft_type::text,
-    f.delay_code::text, f.delay_minutes,
-    coalesce(f.status = 'CANCELLED', false) as cancelled,
-    coalesce(f.status = 'DIVERTED', false) as diverted,
-    t.trip_no,
-    %7$s as trip_start_at, %8$s as trip_end_at,
-    %11$s as trip_scheduled_start_at, %12$s as trip_scheduled_end_at,
-    t.awarded_credit_minutes as trip_awarded_credit, t.pickup::text as trip_pickup, t.from_reserve as trip_from_reserve%13$s
-  from @assignments@ as a
-  join _people as p on p.id = a.crew_member_id
-  left join @trips@ as t on t.enterprise_id = @enterprise@ and t.id = a.trip_id
-  left join @flights@ as f on f.enterprise_id = @enterprise@ and f.id = a.flight_id%14$s
-  where a.enterprise_id = @enterprise@
+    %4$s as report_at,
+    coalesce(%5$s, f.in_at + %1$s, f.scheduled_in_at + %1$s) as release_at,
+    f.out_at, f.in_at, f.scheduled_out_at, f.scheduled_in_at,
+    coalesce(f.scheduled_out_at - %2$s, %4$s) as scheduled_report_at,
+    coalesce(f.scheduled_in_at + %1$s, %5$s) as scheduled_release_at,
+    f.origin, f.destination, f.aircraft_type, f.delay_code, f.delay_minutes,
+    coalesce(f.cancelled, false) as cancelled, coalesce(f.diverted, false) as diverted,
+    t.trip_no, t.trip_start_at, t.trip_end_at, t.trip_scheduled_start_at, t.trip_scheduled_end_at,
+    t.trip_awarded_credit, t.trip_pickup, t.trip_from_reserve%3$s
+  from _people as p
+  join @assignments@ as a on a.enterprise_id = @enterprise@
+    and a.crew_member_id = p.id
     and a.retired_at is null
     and a.duty_start_time between @lo@ and @hi@
-    and coalesce(t.end_at, a.duty_start_time) >= @month_first@ - interval '1 day'
-    and coalesce(t.start_at, a.duty_start_time) < @period_last@ + interval '2 days'
+  left join (
+    select t.id, t.trip_no,
+      %6$s as trip_start_at, %7$s as trip_end_at, %8$s as trip_scheduled_start_at, %9$s as trip_scheduled_end_at,
+      t.awarded_credit_minutes as trip_awarded_credit, t.pickup::text as trip_pickup, t.from_reserve as trip_from_reserve
+    from @trips@ as t
+    where t.enterprise_id = @enterprise@
+      and t.start_at between @lo@ and @period_last@ + interval '2 days'
+      and t.end_at >= @month_first@ - interval '1 day'
+      and (@crew@ is null or t.crew_member_id = any (@crew@))
+    offset 0
+  ) as t on t.id = a.trip_id
+  left join (
+%10$s
+  ) as f on f.id = a.flight_id
+  where (a.trip_id is null) = (t.id is null)
   offset 0$q$,
-    rules.minutes_sql('a.duty_start_time'), rules.minutes_sql('a.duty_end_time'),
-    rules.minutes_sql('f.actual_arrival'), rules.minutes_sql('f.scheduled_arrival'),
-    rules.minutes_sql('f.actual_departure'), rules.minutes_sql('f.scheduled_departure'),
-    rules.minutes_sql('t.start_at'), rules.minutes_sql('t.end_at'),
     coalesce(p_settings ->> 'release_after', '15')::integer, coalesce(p_settings ->> 'report_before', '60')::integer,
-    rules.minutes_sql('t.scheduled_start_at'), rules.minutes_sql('t.scheduled_end_at'),
     case when p_all_airports then ',
-    oa.country::text as origin_country, da.country::text as destination_country,
-    oz.zone_offset as origin_offset, oz.zone_change as origin_change, oz.zone_offset_after as origin_offset_after,
-    dz.zone_offset as destination_offset, dz.zone_change as destination_change, dz.zone_offset_after as destination_offset_after' else '' end,
-    case when p_all_airports then '
-  left join crew.airports as oa on oa.iata = f.origin_airport
-  left join _zones as oz on oz.time_zone = oa.time_zone
-  left join crew.airports as da on da.iata = f.destination_airport
-  left join _zones as dz on dz.time_zone = da.time_zone' else '' end)
+    f.origin_country, f.destination_country, f.origin_offset, f.origin_change, f.origin_offset_after,
+    f.destination_offset, f.destination_change, f.destination_offset_after' else '' end,
+    rules.minutes_sql('a.duty_start_time'), rules.minutes_sql('a.duty_end_time'),
+    rules.minutes_sql('t.start_at'), rules.minutes_sql('t.end_at'),
+    rules.minutes_sql('t.scheduled_start_at'), rules.minutes_sql('t.scheduled_end_at'),
+    rules.flight_source(p_all_airports))
 $$;
 comment on function rules.leg_source(boolean, jsonb) is
 'The innermost SELECT of the leg stage: raw columns that fact expressions read (alias s).

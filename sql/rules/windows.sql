@@ -19,6 +19,8 @@ language sql
 immutable
 parallel safe
 return case
+  -- least() and greatest() ignore nulls; an interval without a start or end has no minutes to count.
+  when p_start + p_end is null then null
   when p_from < p_to then
     rules.window_position(least(p_end, p_change) + p_offset, p_from, p_to)
     - rules.window_position(least(p_start, p_change) + p_offset, p_from, p_to)
@@ -42,15 +44,10 @@ language sql
 immutable
 parallel safe
 return case
-  when p_end > p_day * 1440 - greatest(p_offset, p_offset_after) and p_start < (p_day + 1) * 1440 - least(p_offset, p_offset_after) then
-    (select case when bounds.upper > bounds.lower then
-        rules.window_minutes(bounds.lower, bounds.upper, p_from, p_to, p_offset, p_change, p_offset_after) else 0 end
-      from (select
-          greatest(p_start, p_day * 1440 - case when p_day * 1440 - p_offset >= p_change then p_offset_after else p_offset end),
-          least(p_end, (p_day + 1) * 1440 - case when (p_day + 1) * 1440 - p_offset >= p_change then p_offset_after else p_offset end)
-        ) as bounds (lower, upper))
-  else 0
+  when p_start + p_end is not null then greatest(0,
+    least(p_end, p_day * 1440 + p_to - case when p_day * 1440 + p_to - p_offset >= p_change then p_offset_after else p_offset end)
+    - greatest(p_start, p_day * 1440 + p_from - case when p_day * 1440 + p_from - p_offset >= p_change then p_offset_after else p_offset end))
 end;
 comment on function rules.date_window_minutes(integer, integer, integer, integer, integer, integer, integer, integer) is
-'Elapsed minutes of [start, end) on one local date, inside a daily window of it (0 to 1440: the whole date).
-p_day: days since 1970; other arguments as rules.window_minutes.';
+'Elapsed minutes of [start, end) on one local date, from one minute of that day to another (0 to 1440: the whole date).
+p_day: days since 1970; p_from < p_to; other arguments as rules.window_minutes.';
