@@ -99,6 +99,28 @@ def nycflights(
     say(f"next: crewpay psql --as {logins[1]}")
 
 
+@imports.command()
+@json_option
+def avelo(as_json: bool) -> None:
+    """The Avelo sample: fifteen crew, three months up to yesterday, paid, with discrepancies and claims.
+
+    Repeating it on the same day changes nothing; on a later day it adds what has been flown and paid since. Needs an
+    operator's connection, since it makes logins.
+    """
+    from crewpay_sync.importers.avelo import load_avelo
+
+    with closing(connect(direct=True)) as conn, steps(7) as step:
+        summary = load_avelo(conn, step=step)
+    if as_json:
+        print_json(summary.as_dict())
+        return
+    values = summary.as_dict()
+    logins = values.pop("logins")
+    print_table([{"what": name, "value": value} for name, value in values.items()])
+    click.echo(f"logins: {', '.join(logins)}")
+    say(f"next: crewpay psql --as {logins[0]}")
+
+
 def _register(kind: str, what: str) -> None:
     """`crewpay import KIND FILE --enterprise SLUG`."""
 
