@@ -54,3 +54,36 @@ def load(
         return
     counts.pop("logins")
     print_table([{"what": name, "value": value} for name, value in counts.items()])
+
+
+@bench.command()
+@click.option(
+    "--enterprise", default="bench", show_default=True, metavar="SLUG", help="Enterprise to measure."
+)
+@click.option("--month", type=click.DateTime(["%Y-%m"]), help="Month to pay.  [default: the newest open one]")
+@click.option("--repeat", default=5, show_default=True, type=click.IntRange(1, 100), help="Measured runs.")
+@json_option
+def run(enterprise: str, month: datetime | None, repeat: int, as_json: bool) -> None:
+    """Measure pay runs of a month on this database; nothing is kept.
+
+    Each run is rolled back. WAL is the run's own, whatever other sessions write.
+    """
+    from crewpay_sync.measure import measure_runs, newest_period
+    from crewpay_sync.tenants import act_as
+
+    with (
+        closing(connect(direct=True, autocommit=True)) as conn,
+        act_as(conn, enterprise, "payroll"),
+        steps(repeat + 1) as step,
+    ):
+        period = newest_period(conn, month.date().replace(day=1) if month else None)
+        measured = measure_runs(conn, period["id"], repeat, step=step)
+    row = {
+        "period": f"{period['start_date']} to {period['end_date']}", "crew": measured.crew, "legs": measured.legs,
+        "lines": measured.lines, "best_seconds": round(measured.best, 3), "median_seconds": round(measured.median, 3),
+        "wal_bytes": measured.wal_bytes, "wal_per_line": round(measured.wal_per_line, 1),
+    }  # fmt: skip
+    if as_json:
+        print_json({**row, "seconds": [round(s, 3) for s in measured.seconds]}, enterprise=enterprise)
+    else:
+        print_table([row])
