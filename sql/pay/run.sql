@@ -73,6 +73,33 @@ comment on function pay.supersede(uuid, uuid, uuid[]) is
 'Moves current results of a period to pay.calculation_versions.
 p_enterprise: tenant; p_period: period; p_crew: crew members, null for all.';
 
+create or replace function pay.findings_sql()
+returns text
+language sql
+stable
+parallel safe
+return $q$
+  insert into pay.run_findings (enterprise_id, run_id, finding_no, code, crew_member_id, term_id, level, node, detail)
+  select $1, $2,
+    (select count(*) from pay.run_findings as known where known.enterprise_id = $1 and known.run_id = $2)
+      + row_number() over (order by p.no, f.term_no, f.node),
+    f.code, p.id, t.term_id, t.level, f.node,
+    format('%s: %s (%s) could not be paid: %s', p.employee_id, u.term_code, t.label,
+      case f.code when 'CP110' then 'no hourly rate for the day' else 'a fact that it reads is missing' end)
+  from _findings as f
+  join _people as p on p.no = f.no
+  join rules.ruleset_terms as t on t.enterprise_id = $1 and t.ruleset_id = $3 and t.term_no = f.term_no
+  join rules.union_contract_terms as u on u.enterprise_id = t.enterprise_id and u.id = t.term_id$q$;
+comment on function pay.findings_sql() is 'INSERT of a staged plan''s findings; parameters: enterprise, run, ruleset.';
+
+create or replace function pay.inputs_sql()
+returns text
+language sql
+stable
+parallel safe
+return 'select count(*)::integer, coalesce(sum(hash_record_extended(row(l.leg_no, l.report, l.release, l.trip_no, l.day, l.credit), 0)::numeric), 0) from _legs as l';
+comment on function pay.inputs_sql() is 'SELECT of the number of staged legs and the sum of their hashes.';
+
 -- Stages one group of positions and writes its results and findings. Returns legs read and a hash of them.
 create or replace function pay.compute_group(
   p_run pay.pay_runs, p_period pay.pay_periods, p_positions crew.crew_position[], p_crew uuid[],
@@ -101,19 +128,8 @@ begin
     from (%s) as r$q$, pay.results_sql(p_run.enterprise_id, v_ruleset))
   using p_run.enterprise_id, p_run.pay_period_id, p_run.as_of, p_run.id, v_ruleset;
 
-  insert into pay.run_findings (enterprise_id, run_id, finding_no, code, crew_member_id, term_id, level, node, detail)
-  select p_run.enterprise_id, p_run.id,
-    (select count(*) from pay.run_findings as known where known.enterprise_id = p_run.enterprise_id and known.run_id = p_run.id)
-      + row_number() over (order by p.no, f.term_no, f.node),
-    f.code, p.id, t.term_id, t.level, f.node,
-    format('%s: %s (%s) could not be paid: %s', p.employee_id, u.term_code, t.label,
-      case f.code when 'CP110' then 'no hourly rate for the day' else 'a fact that it reads is missing' end)
-  from _findings as f
-  join _people as p on p.no = f.no
-  join rules.ruleset_terms as t on t.enterprise_id = p_run.enterprise_id and t.ruleset_id = v_ruleset and t.term_no = f.term_no
-  join rules.union_contract_terms as u on u.enterprise_id = t.enterprise_id and u.id = t.term_id;
-
-  execute 'select count(*), coalesce(sum(hash_record_extended(row(l.leg_no, l.report, l.release, l.trip_no, l.day, l.credit), 0)::numeric), 0) from _legs as l' into leg_count, input_sum;
+  execute pay.findings_sql() using p_run.enterprise_id, p_run.id, v_ruleset;
+  execute pay.inputs_sql() into leg_count, input_sum;
 end
 $$;
 comment on function pay.compute_group(pay.pay_runs, pay.pay_periods, crew.crew_position[], uuid[]) is

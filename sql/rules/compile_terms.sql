@@ -157,7 +157,7 @@ as $$
 declare
   v_terms jsonb;
   v_losses jsonb;
-  v_measures jsonb := '{}';
+  v_measures jsonb := '{}'::jsonb;
   v_term jsonb;
   v_part jsonb;
   v_compiled rules.compiled_term;

@@ -13,7 +13,7 @@ comment on function rules.level_rank(text) is 'Place of a level in the order leg
 create or replace function rules.refuse(p_code text, p_where text, p_message text, p_hint text)
 returns void
 language plpgsql
-immutable
+stable
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
@@ -98,10 +98,9 @@ as $$
 declare
   v_operator text;
   v_argument jsonb;
-  v_argument_no integer := 0;
   v_path text;
   v_part rules.sql_expression;
-  v_parts rules.sql_expression[] := '{}';
+  v_parts rules.sql_expression[] := array[]::rules.sql_expression[];
   v_needs text[];
   v_nullable boolean;
   v_sql text;

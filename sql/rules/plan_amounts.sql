@@ -9,7 +9,7 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_branches text[] := '{}';
+  v_branches text[] := array[]::text[];
   v_level record;
   v_term rules.compiled_term;
   v_default_books text := coalesce(p_settings ->> 'books', 'start');
@@ -69,11 +69,8 @@ declare
   v_need text;
   v_name text;
   v_stage text;
-  v_facts text;
-  v_measures text;
   v_excess text;
   v_guarantee text;
-  v_adds text;
   v_sql text;
   v_not_guarantee text;
   v_not_threshold text;

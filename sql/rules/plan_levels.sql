@@ -43,7 +43,7 @@ comment on function rules.needs_below(text, text[], jsonb) is
 p_stage: duty or trip; p_needs: what it reads; p_measures: {"name": {"level", …}}.';
 
 -- SQL of one needed column where a stage groups the stage below.
-create or replace function rules.grouped_column(p_stage text, p_need text, p_measures jsonb)
+create or replace function rules.grouped_column(p_stage text, p_need text)
 returns text
 language plpgsql
 stable
@@ -67,9 +67,9 @@ begin
   return format('max(%1$s) as %1$s', v_column);
 end
 $$;
-comment on function rules.grouped_column(text, text, jsonb) is
+comment on function rules.grouped_column(text, text) is
 'SELECT item for a needed column of the duty or trip stage: an own fact, a sum from below, or a carried column.
-p_stage: duty or trip; p_need: level.name; p_measures: the contract''s measures.';
+p_stage: duty or trip; p_need: level.name.';
 
 -- SQL of one needed column in the leg stage, where leg, crew, month and trip facts are direct.
 create or replace function rules.leg_column(p_need text, p_windowed boolean)
@@ -286,7 +286,7 @@ declare
   v_sql text;
 begin
   v_sql := format(E'select no, report, trip_no, min(leg_no) as first_leg_no, max(release) as release,\n  max(raw_trip_start) as raw_trip_start, max(raw_trip_end) as raw_trip_end,\n  max(base_offset) as base_offset, max(base_change) as base_change, max(base_offset_after) as base_offset_after,\n  sum(credit) as base_credit%s%s\nfrom _legs\ngroup by no, report, trip_no\noffset 0',
-    (select coalesce(string_agg(format(E',\n  %s', rules.grouped_column('duty', n, p_measures)), '' order by n), '')
+    (select coalesce(string_agg(format(E',\n  %s', rules.grouped_column('duty', n)), '' order by n), '')
       from unnest(p_needs) as n
       where split_part(n, '.', 2) not in ('base', 'credit')
         and not coalesce(p_measures -> split_part(n, '.', 2) ->> 'level' = 'duty', false)),
@@ -382,7 +382,7 @@ begin
     v_joined := v_joined || ' + duty_joins_trip';
   end if;
   v_sql := format(E'select no, trip_no, max(raw_trip_start) as start_at, max(raw_trip_end) as end_at,\n  max(base_offset) as base_offset, max(base_change) as base_change, max(base_offset_after) as base_offset_after,\n  sum(credit) as base_credit%s%s%s\nfrom _duties\nwhere trip_no is not null\ngroup by no, trip_no\noffset 0',
-    (select coalesce(string_agg(format(E',\n  %s', rules.grouped_column('trip', n, p_measures)), '' order by n), '')
+    (select coalesce(string_agg(format(E',\n  %s', rules.grouped_column('trip', n)), '' order by n), '')
       from unnest(p_needs) as n
       where split_part(n, '.', 2) not in ('base', 'credit')
         and not coalesce(p_measures -> split_part(n, '.', 2) ->> 'level' = 'trip', false)),

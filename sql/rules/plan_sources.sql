@@ -11,7 +11,8 @@ parallel safe
 return format('floor(date_part(''epoch'', %s) / 60)::integer', p_instant);
 comment on function rules.minutes_sql(text) is 'SQL for the minutes since 1970 UTC of an instant expression.';
 
--- Everybody employed in the month up to the period's end (who left earlier is settled with the month's last period): crew facts, base clock, month facts, and up to three rates with the day each begins.
+-- Everybody employed in the month up to the period's end (who left before the period is still settled with the month's last):
+-- crew facts, base clock, month facts, and up to three rates with the day each begins.
 create or replace function rules.plan_people(p_positions crew.crew_position[], p_rate_steps jsonb)
 returns text
 language plpgsql

@@ -46,7 +46,9 @@ immutable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_settings jsonb := '{"unit": "hour", "show": "0.01", "day_clock": "base", "leg_month_clock": "base", "books": "start", "report_before": 60, "release_after": 15, "round_money": "line"}';
+  v_settings jsonb := '{
+    "unit": "hour", "show": "0.01", "day_clock": "base", "leg_month_clock": "base", "books": "start",
+    "report_before": 60, "release_after": 15, "round_money": "line"}'::jsonb;
   v_term rules.compiled_term;
 begin
   foreach v_term in array p_terms loop
