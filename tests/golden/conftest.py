@@ -76,7 +76,9 @@ class Airline:
         self._flights = count(1)
 
     @contextmanager
-    def acting(self, role: str, conn: psycopg.Connection[Any] | None = None) -> Iterator[psycopg.Connection[Any]]:
+    def acting(
+        self, role: str, conn: psycopg.Connection[Any] | None = None
+    ) -> Iterator[psycopg.Connection[Any]]:
         """The session is the airline's principal of that role; given back afterwards unless the transaction failed."""
         conn = conn or self.conn
         conn.execute(sql.SQL("set session authorization {}").format(sql.Identifier(self.logins[role])))
@@ -196,7 +198,9 @@ class Airline:
         zone = self.zones[crew]
         first, last = given["duties"][0], given["duties"][-1]
         start = self._time(given.get("start", first["report"]), zone)
-        end = self._time(given["end"] if "end" in given else last["release"], zone, self._time(last["report"], zone))
+        end = self._time(
+            given["end"] if "end" in given else last["release"], zone, self._time(last["report"], zone)
+        )
         trip = stable_id(self.slug, "trip", crew, given["trip"])
         self.conn.execute(
             """insert into crew.trips (enterprise_id, id, crew_member_id, trip_number, base_location, start_at, end_at, scheduled_start_at,
@@ -241,7 +245,11 @@ class Airline:
     def contract(case: dict[str, Any]) -> dict[str, Any]:
         """The contract document of a case: `terms` is code → formula, or a list where a code has several versions."""
         terms = []
-        listed = case["terms"].items() if isinstance(case["terms"], dict) else ((t["code"], t) for t in case["terms"])
+        listed = (
+            case["terms"].items()
+            if isinstance(case["terms"], dict)
+            else ((t["code"], t) for t in case["terms"])
+        )
         for code, given in listed:
             given = dict(given)
             given.pop("code", None)
@@ -281,7 +289,10 @@ class Airline:
                    where enterprise_id = %s and crew_member_id = %s and pay_period_id = %s""",
                 (self.id, self.crew[crew], self.periods[period - 1]),
             ).fetchall()
-        return sorted((level, code, label, quantity.normalize(), amount) for level, code, label, quantity, amount in rows)
+        return sorted(
+            (level, code, label, quantity.normalize(), amount)
+            for level, code, label, quantity, amount in rows
+        )
 
     def totals(self, crew: str, period: int = 1) -> dict[str, Any]:
         with self.conn.cursor(row_factory=dict_row) as cursor:

@@ -48,22 +48,33 @@ def test_case(path: Path, airlines: Callable[[], Any]) -> None:
                 (level, code, label, quantity(number), Decimal(str(amount)).quantize(Decimal("0.01")))
                 for level, code, label, number, amount in want["lines"]
             )
-            got = [(level, code, label, number.quantize(Decimal("0.000001")), amount) for level, code, label, number, amount in lines]
-            rounded = [(level, code, label, number.quantize(Decimal("0.000001")), amount) for level, code, label, number, amount in wanted]
+            got = [
+                (level, code, label, number.quantize(Decimal("0.000001")), amount)
+                for level, code, label, number, amount in lines
+            ]
+            rounded = [
+                (level, code, label, number.quantize(Decimal("0.000001")), amount)
+                for level, code, label, number, amount in wanted
+            ]
             assert got == rounded, f"lines of {crew} in period {period}"
 
             totals = airline.totals(crew, period)
             assert sum(line[4] for line in lines) == totals["total"], "Σ lines = total"
             for column in (*COMPONENTS, "total"):
-                assert totals[column] == Decimal(str(want["totals"].get(column, 0))), f"{column} of {crew} in period {period}"
+                assert totals[column] == Decimal(str(want["totals"].get(column, 0))), (
+                    f"{column} of {crew} in period {period}"
+                )
             for column in ("flight_pay_hours", "overtime_hours", "guarantee_hours"):
                 if column in want["totals"]:
-                    assert totals[column] == Decimal(str(want["totals"][column])), f"{column} of {crew} in period {period}"
+                    assert totals[column] == Decimal(str(want["totals"][column])), (
+                        f"{column} of {crew} in period {period}"
+                    )
 
     found = [list(f) for run in runs for f in airline.findings(run["id"])]
     assert found == case.get("findings", [])
     assert [run["total_amount"] for run in runs] == [
-        sum((airline.totals(c, n)["total"] for c in airline.crew if employed(airline, c, n)), Decimal(0)) for n in range(1, len(runs) + 1)
+        sum((airline.totals(c, n)["total"] for c in airline.crew if employed(airline, c, n)), Decimal(0))
+        for n in range(1, len(runs) + 1)
     ]
 
 
