@@ -76,8 +76,7 @@ from platform.enterprises e
 where e.slug = %(enterprise)s;
 
 -- name: varied_pilot
--- The pilot whose first week shows most: a cancelled leg, a deadhead, premiums, a minimum duty, a rig, delay pay. Of
--- several, the one who has seen it all soonest.
+-- The pilot whose first days show most: a cancelled leg before all, a deadhead, premiums, a minimum duty, a rig, delay pay.
 with months as materialized (
   select c.crew_member_id, m.employee_id, c.pay_period_id
   from pay.pay_calculations c
@@ -117,11 +116,11 @@ select m.employee_id, count(*) as sights, max(s.first_at) as all_seen_at
 from (
   select crew_member_id, sight, min(at) as first_at
   from sights
-  where at < %(month)s::date + 7
+  where at < %(month)s::date + 5
   group by crew_member_id, sight) s
 join months m on m.crew_member_id = s.crew_member_id
 group by m.employee_id
-order by count(*) desc, max(s.first_at), m.employee_id
+order by bool_or(s.sight = 'cancelled') desc, count(*) desc, max(s.first_at), m.employee_id
 limit 1;
 
 -- name: by_position
