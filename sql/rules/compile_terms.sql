@@ -204,8 +204,9 @@ begin
     v_part := v_term -> 'part';
     v_where := v_term ->> 'code';
     perform rules.refuse_unsupported(v_where, v_part);
-    if v_part ->> 'level' = 'month' and not daterange((v_term ->> 'from')::date, (v_term ->> 'to')::date) @> (lower(p_span) + 31) then
-      -- A span is paid under the version in force on its first day.
+    if (v_part ->> 'level' = 'month' or v_part ->> 'kind' = 'settings')
+      and not daterange((v_term ->> 'from')::date, (v_term ->> 'to')::date) @> (lower(p_span) + 31) then
+      -- A span is paid under the version in force on its first day, and settings are those of the span.
       continue;
     end if;
 
@@ -223,6 +224,9 @@ begin
     v_compiled.name := v_part ->> 'name';
     v_compiled.priority := (v_term ->> 'priority')::integer;
     v_compiled.expanded := v_part || jsonb_strip_nulls(jsonb_build_object('when', v_term -> 'gate'));
+    if v_compiled.kind = 'hourly_rate' then
+      v_compiled.expanded := v_compiled.expanded || jsonb_build_object('effective', v_term -> 'from', 'expires', v_term -> 'to');
+    end if;
     v_compiled.is_guarantee := coalesce((v_part ->> 'guarantee')::boolean, false);
     v_compiled.toward_guarantee := coalesce((v_part ->> 'toward_guarantee')::boolean, v_compiled.kind = 'credit');
     v_compiled.toward_threshold := coalesce((v_part ->> 'toward_threshold')::boolean, v_compiled.kind = 'credit');
@@ -249,7 +253,7 @@ begin
         end if;
       end if;
       -- A version that begins or ends inside the span pays only the trips that start while it is in force.
-      if v_compiled.level <> 'month' and v_compiled.level <> 'day' and v_term ->> 'from' is not null
+      if v_compiled.level <> 'month' and v_term ->> 'from' is not null
         and not daterange((v_term ->> 'from')::date, (v_term ->> 'to')::date) @> p_span then
         v_compiled.gate := (
           format('(%s trip_version_day >= %s and trip_version_day < %s)',

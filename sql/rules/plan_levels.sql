@@ -324,12 +324,12 @@ begin
   from unnest(p_terms) as t
   cross join lateral unnest((t.quantity).needs || coalesce((t.gate).needs, '{}')) as n
   join rules.facts as f on f.level = split_part(n, '.', 1) and f.name = split_part(n, '.', 2)
-  where t.level = 'day';
+  where t.level = 'day' and f.level in ('day', 'crew');
   if exists (
     select
     from unnest(p_terms) as t
     cross join lateral unnest((t.quantity).needs || coalesce((t.gate).needs, '{}')) as n
-    where t.level = 'day' and split_part(n, '.', 1) not in ('day', 'crew')) then
+    where t.level = 'day' and split_part(n, '.', 1) not in ('day', 'crew') and n <> 'trip.version_day') then
     perform rules.refuse('CP205', (select t.term_code from unnest(p_terms) as t where t.level = 'day' limit 1),
       'a day term reads only facts of the day and the crew member', 'Use empty, weekday, date, day_duties or crew facts.');
   end if;
@@ -337,15 +337,19 @@ begin
 from (
   select d.*%2$s
   from (
-    select d.no, d.day, d.trip_no, d.base_credit%3$s
+    select d.no, d.day, d.trip_no, d.trip_version_day, d.base_credit%3$s
     from (
-      select no, day, (array_agg(trip_no order by report))[1] as trip_no, count(*)::integer as duties, sum(credit) as base_credit
+      select no, day, (array_agg(trip_no order by report))[1] as trip_no, count(*)::integer as duties, sum(credit) as base_credit,
+        (array_agg((coalesce(raw_trip_start, report)
+          + case when coalesce(raw_trip_start, report) >= base_change then base_offset_after else base_offset end) / 1440 order by report))[1] as trip_version_day
       from _duties
       group by no, day
       union all
-      select t.no, t.day, t.trip_no, 0, 0
+      select t.no, t.day, t.trip_no, 0, 0, t.first_day
       from (
-        select no, trip_no, generate_series(
+        select no, trip_no,
+          (min(raw_trip_start) + min(case when raw_trip_start >= base_change then base_offset_after else base_offset end)) / 1440 as first_day,
+          generate_series(
           (min(raw_trip_start) + min(case when raw_trip_start >= base_change then base_offset_after else base_offset end)) / 1440,
           (max(raw_trip_end) + max(case when raw_trip_end >= base_change then base_offset_after else base_offset end)) / 1440) as day
         from _duties

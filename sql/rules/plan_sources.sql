@@ -38,10 +38,11 @@ left join lateral (
         select distinct greatest(day, @month_first_day@ - 31) as day
         from (values (@month_first_day@ - 31), (c.anniversary_day)) as m (day)
         union
-        select from_day from rate_steps where from_day between @month_first_day@ - 30 and @period_last_day@ + 31
+        select from_day from rate_steps where from_day between @month_first_day@ - 30 and @period_last_day@ + 1
       ) as moments
       join rate_steps as steps on steps.position = c.position::text
         and steps.from_day <= moments.day
+        and steps.until_day > moments.day
         and steps.year <= 1 + case when moments.day >= c.anniversary_day then c.years_at_anniversary else c.years_at_anniversary - 1 end
     ) as chosen
     where chosen.preference = 1
@@ -49,12 +50,14 @@ left join lateral (
 ) as r on true$q$);
   end if;
   return format($q$with %5$smembers as materialized (
-  select c.*,
-    -- The anniversary that falls into the staged span, if one does, and the years completed on it.
-    greatest(0, extract(year from @period_last@)::integer - extract(year from c.hire_date)::integer) as years_at_anniversary,
-    (c.hire_date + make_interval(years => greatest(0, extract(year from @period_last@)::integer - extract(year from c.hire_date)::integer)))::date
-      - date '1970-01-01' as anniversary_day
+  select c.*, a.years_at_anniversary,
+    (c.hire_date + make_interval(years => a.years_at_anniversary))::date - date '1970-01-01' as anniversary_day
   from @members@ as c
+  cross join lateral (select extract(year from @period_last@)::integer - extract(year from c.hire_date)::integer as years) as y
+  -- The last anniversary, and the years completed on it: the staged span holds one at most.
+  cross join lateral (
+    select greatest(0, case when (c.hire_date + make_interval(years => y.years))::date <= @period_last@ + 1 then y.years else y.years - 1 end) as years_at_anniversary
+  ) as a
   where c.enterprise_id = @enterprise@
     and c.position = any (%1$L::crew.crew_position[])
     and c.hire_date <= @period_last@
@@ -86,12 +89,12 @@ join _zones as z on z.time_zone = a.time_zone
 left join @months@ as m on m.enterprise_id = @enterprise@ and m.crew_member_id = c.id and m.month = @month_first@%3$s
 %4$s$q$, p_positions, v_columns, v_rates, '',
     case when p_rate_steps is null then '' else format(
-      'rate_steps as materialized (select * from jsonb_to_recordset(%L::jsonb) as s (position text, year integer, from_day integer, rate numeric)), ', p_rate_steps) end);
+      'rate_steps as materialized (select * from jsonb_to_recordset(%L::jsonb) as s (position text, year integer, from_day integer, until_day integer, rate numeric)), ', p_rate_steps) end);
 end
 $$;
 comment on function rules.plan_people(crew.crew_position[], jsonb) is
 'SELECT of the stage _people: one row per crew member employed in the month to date.
-p_positions: positions of the ruleset; p_rate_steps: rows {position, year, from_day, rate}, or null: base_hourly_rate.';
+p_positions: positions of the ruleset; p_rate_steps: rows {position, year, from_day, until_day, rate}, or null: base_hourly_rate.';
 
 -- Zones in use, each with its one clock change in the staged span.
 create or replace function rules.plan_zones(p_all_airports boolean)

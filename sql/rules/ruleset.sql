@@ -80,14 +80,15 @@ as $$
   select jsonb_agg(jsonb_build_object(
     'position', step ->> 'position',
     'year', coalesce((step ->> 'year')::integer, 1),
-    'from_day', coalesce((step ->> 'from')::date, date '1970-01-01') - date '1970-01-01',
+    'from_day', greatest((step ->> 'from')::date, (t.expanded ->> 'effective')::date, date '1970-01-01') - date '1970-01-01',
+    'until_day', coalesce((t.expanded ->> 'expires')::date - date '1970-01-01', 2147483647),
     'rate', (step ->> 'rate')::numeric)
-    order by step ->> 'position', (step ->> 'year')::integer, step ->> 'from')
+    order by step ->> 'position', (step ->> 'year')::integer, t.expanded ->> 'effective', step ->> 'from')
   from unnest(p_terms) as t
   cross join lateral jsonb_array_elements(t.expanded -> 'steps') as step
   where t.kind = 'hourly_rate'
 $$;
-comment on function rules.rate_steps(rules.compiled_term[]) is 'Rows {position, year, from_day, rate} of the contract''s hourly rates; null where it has none.';
+comment on function rules.rate_steps(rules.compiled_term[]) is 'Rows {position, year, from_day, until_day, rate} of the contract''s hourly rates, each within its version''s time; null where it has none.';
 
 -- The plan of compiled terms: one SELECT a stage, in order.
 create or replace function rules.assemble_plan(p_terms rules.compiled_term[], p_positions crew.crew_position[])
@@ -125,7 +126,8 @@ begin
     and not exists (select from rules.facts as f where f.level = 'month' and f.name = split_part(n, '.', 2))
     and coalesce(v_measures -> split_part(n, '.', 2) ->> 'level', 'leg') = 'leg';
 
-  v_duty_needs := v_duty_needs || rules.needs_below('trip', v_trip_needs, v_measures);
+  select array_agg(distinct need) into v_duty_needs
+  from unnest(v_duty_needs || rules.needs_below('trip', v_trip_needs, v_measures)) as need;
   v_leg_needs := v_leg_needs || rules.needs_below('duty', v_duty_needs, v_measures);
   v_all_airports := v_settings ->> 'leg_month_clock' = 'departure' or exists (
     select
