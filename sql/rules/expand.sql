@@ -1,6 +1,7 @@
 -- From a formula as written in a contract to terms of the seven kinds.
 
 -- Factor of a leg's position as JsonLogic: deadhead counts whole and reserve nothing unless the contract says otherwise.
+-- Positions that count as operating does need no branch.
 create or replace function rules.position_factor(p_factors jsonb)
 returns jsonb
 language sql
@@ -8,13 +9,14 @@ immutable
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select jsonb_build_object('if',
-    jsonb_agg(branch order by branch_no) || coalesce(merged.factors -> 'OPERATING', '1'::jsonb))
+  select case when count(branch) = 0 then merged.factors -> 'OPERATING'
+    else jsonb_build_object('if', jsonb_agg(branch order by branch_no) filter (where branch is not null) || (merged.factors -> 'OPERATING')) end
   from (select '{"OPERATING": 1, "DEADHEAD": 1, "RESERVE": 0, "STANDBY": 0}'::jsonb || coalesce(p_factors, '{}')) as merged (factors)
-  cross join lateral unnest(array['DEADHEAD', 'RESERVE', 'STANDBY']) with ordinality as positions (position_name, position_no)
-  cross join lateral (values
+  left join lateral unnest(array['DEADHEAD', 'RESERVE', 'STANDBY']) with ordinality as positions (position_name, position_no)
+    on merged.factors -> position_name <> merged.factors -> 'OPERATING'
+  left join lateral (values
     (position_no * 2, jsonb_build_object('==', jsonb_build_array(jsonb_build_object('var', 'leg.position'), position_name))),
-    (position_no * 2 + 1, merged.factors -> position_name)) as branches (branch_no, branch)
+    (position_no * 2 + 1, merged.factors -> position_name)) as branches (branch_no, branch) on position_name is not null
   group by merged.factors
 $$;
 comment on function rules.position_factor(jsonb) is

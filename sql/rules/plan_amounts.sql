@@ -299,7 +299,8 @@ set search_path = pg_catalog, pg_temp
 as $$
   select concat_ws(E'\nunion all\n',
     'select l.no, case when l.quantity is null then ''CP111'' else ''CP110'' end as code, l.term_no, l.node from _lines as l where l.cents is null',
-    (select string_agg(format('select x.no, ''CP111'', %s::smallint, %s from %s as x where x.n%s', t.term_no, l.node, l.stage, t.term_no), E'\nunion all\n' order by t.term_no)
+    (select string_agg(format('select x.no, ''CP111'', %s::smallint, %s from %s as x where x.t%s is null and (%s) and (%s) is null',
+        t.term_no, l.node, l.stage, t.term_no, coalesce((t.gate).sql, 'true'), (t.quantity).sql), E'\nunion all\n' order by t.term_no)
       from unnest(p_terms) as t
       join (values
         ('leg', '_legs', 'leg_no'), ('duty', '_duties', 'report::bigint'), ('day', '_days', 'day::bigint'),

@@ -98,7 +98,7 @@ comment on function rules.leg_column(text, boolean) is
 'SELECT item for a needed column of the leg stage.
 p_need: level.name; p_windowed: a duty or trip value read from its leg, over the window of its duty or trip.';
 
--- Candidate, add and null-check columns of a level''s terms, and the node they make.
+-- Candidate and add columns of a level's terms, and the node they make.
 create or replace function rules.term_columns(p_terms rules.compiled_term[], p_level text)
 returns text
 language sql
@@ -108,15 +108,13 @@ as $$
   select coalesce(string_agg(
     format(', %s as t%s', case
         when (t.gate).sql is null then format('(%s)', (t.quantity).sql)
-        else format('case when (%s) then (%s) end', (t.gate).sql, (t.quantity).sql) end, t.term_no)
-    || case when (t.quantity).nullable then format(', (%s) and (%s) is null as n%s',
-        coalesce((t.gate).sql, 'true'), (t.quantity).sql, t.term_no) else '' end,
+        else format('case when (%s) then (%s) end', (t.gate).sql, (t.quantity).sql) end, t.term_no),
     '' order by t.term_no), '')
   from unnest(p_terms) as t
   where t.level = p_level and t.kind = 'credit'
 $$;
 comment on function rules.term_columns(rules.compiled_term[], text) is
-'SELECT items t<no> (value of each credit term of the level) and n<no> (whether its quantity is missing).';
+'SELECT items t<no>: the value of each credit term of the level, null where it doesn''t apply or a fact is missing.';
 
 create or replace function rules.node_columns(p_terms rules.compiled_term[], p_level text, p_joined text)
 returns text
