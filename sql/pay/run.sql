@@ -269,9 +269,9 @@ parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
   -- The server names no version; what matters is what the data says, so it is fingerprinted.
-  select md5(string_agg(concat_ws(':', z.name, z.utc_offset, z.is_dst), ';' order by z.name))
+  select md5(string_agg(concat_ws(':', z.name, z.summer, z.winter), ';' order by z.name))
   from (
-    select names.name, crew.zone_offset_at(names.name, '2013-07-01 12:00Z') as utc_offset, crew.zone_offset_at(names.name, '2026-01-01 12:00Z') as is_dst
+    select names.name, crew.zone_offset_at(names.name, '2013-07-01 12:00Z') as summer, crew.zone_offset_at(names.name, '2026-01-01 12:00Z') as winter
     from unnest(array['America/New_York', 'America/Los_Angeles', 'America/Denver', 'America/Chicago', 'Europe/London', 'Asia/Tokyo']) as names (name)
   ) as z
 $$;
