@@ -41,11 +41,12 @@ pgtap: ## Database tests
 pytest: ## Python and integration tests
 	@$(BIN)/pytest
 
-bench: setup ## Measure
-	@$(BIN)/python -m tests.bench
+bench: setup ## Measure beside what was promised; ARGS="--size 10000" for more
+	@$(BIN)/python -m tests.bench $(ARGS)
 
-docs: setup ## Generate the SQL reference
+docs: setup ## Generate the SQL reference, and what the guides show
 	@$(BIN)/crewpay docs sql --write
+	@CREWPAY_WRITE_GUIDES=1 $(BIN)/pytest tests/integration/test_guides.py
 
 stop: ## Stop the private cluster
 	@.dev/cluster stop
