@@ -45,6 +45,15 @@ as $$
 $$;
 comment on function rules.specificity(jsonb) is 'Number of comparisons in a condition; MOST_SPECIFIC prefers more.';
 
+-- Name of a measure that the compiler makes for itself.
+create or replace function rules.helper_name(p_prefix text, p_of text)
+returns text
+language sql
+immutable
+parallel safe
+return p_prefix || '_' || left(regexp_replace(lower(p_of), '[^a-z0-9]', '_', 'g'), 40);
+comment on function rules.helper_name(text, text) is 'Name of a helper measure for a term code or a scenario: lower-case letters, digits and underscores only.';
+
 -- Terms on record that apply to the positions and are in force on a day of the span, expanded to kinds.
 -- Helper measures for scenarios of a lower level are part of the result.
 create or replace function rules.expanded_terms(p_enterprise uuid, p_positions crew.crew_position[], p_span daterange, p_generation bigint)
@@ -94,7 +103,7 @@ begin
         case
           when a.level = p.part ->> 'level' then a.pattern
           when rules.level_rank(a.level) > rules.level_rank(p.part ->> 'level') then rules.qualify(a.pattern, a.level)
-          else jsonb_build_object('>', jsonb_build_array(jsonb_build_object('var', 'scenario_' || a.scenario_id), 0))
+          else jsonb_build_object('>', jsonb_build_array(jsonb_build_object('var', rules.helper_name('scenario', a.scenario_id)), 0))
         end
       from applications as a
       where a.code = p.code
@@ -115,7 +124,7 @@ begin
   left join gates as g on g.id = p.id and g.part_no = p.part_no
   union all
   select first_part.id, first_part.code, 0, 1000 + (row_number() over (order by a.scenario_id))::integer, null, null,
-    jsonb_build_object('kind', 'measure', 'level', a.level, 'name', 'scenario_' || a.scenario_id, 'label', 'scenario ' || a.scenario_id),
+    jsonb_build_object('kind', 'measure', 'level', a.level, 'name', rules.helper_name('scenario', a.scenario_id), 'label', 'scenario ' || a.scenario_id),
     a.pattern
   from (
     select distinct on (a.scenario_id) a.scenario_id, a.level, a.pattern, a.code
@@ -160,6 +169,13 @@ declare
   v_is_interval boolean;
   v_needs text[];
 begin
+  if jsonb_typeof(p_window) <> 'object' or exists (select from jsonb_object_keys(p_window) as key where key not in ('from', 'to', 'dates', 'clock')) then
+    perform rules.refuse('CP204', p_where, 'a window has from, to, dates and clock', 'Write {"from": "22:00", "to": "06:00", "clock": "base"}.');
+  end if;
+  if p_window ? 'dates' and (jsonb_typeof(p_window -> 'dates') <> 'array'
+    or exists (select from jsonb_array_elements(p_window -> 'dates') as listed where not rules.is_date(listed #>> '{}'))) then
+    perform rules.refuse('CP204', p_where || '.dates', 'the dates of a window are a list of days', 'Write ["2026-11-26", "2026-12-25"].');
+  end if;
   if p_level not in ('leg', 'duty', 'trip') then
     perform rules.refuse('CP205', p_where, format('a window at level %s', p_level), 'Measure it at leg, duty or trip and read the measure.');
   end if;
@@ -187,7 +203,7 @@ begin
     when p_level = 'leg' then 'leg_in_at'
     when p_level = 'duty' then 'duty_release_at'
     else 'trip_end_at' end;
-  v_is_interval := p_basis in ('block', 'scheduled_block', 'duty_minutes', 'tafb');
+  v_is_interval := case p_level when 'leg' then p_basis in ('block', 'scheduled_block') when 'duty' then p_basis = 'duty_minutes' else p_basis = 'tafb' end;
 
   if p_window ? 'dates' then
     -- Only dates of the span can matter: the rest costs nothing.
@@ -213,9 +229,16 @@ begin
       rules.minute_of_day(v_from), rules.minute_of_day(v_to), v_zone);
   end if;
   v_needs := p_quantity.needs || regexp_replace(v_start, '_', '.') || regexp_replace(v_end, '_', '.') || v_zone_needs;
+  if p_quantity.unit = 'none' then
+    -- A count is inside where its node starts inside.
+    return (
+      format('(case when (%s) > 0 then (%s) when (%s) is not null then 0 end)',
+        replace(v_overlap, '(' || v_start || ', ' || v_end, '(' || v_start || ', ' || v_start || ' + 1'), p_quantity.sql, v_start),
+      p_quantity.value_type, p_quantity.unit, true, v_needs)::rules.sql_expression;
+  end if;
   return (
     case when v_is_interval then '(' || v_overlap || ')'
-      else format('((%s)::numeric * (%s) / nullif((%s) - (%s), 0))', p_quantity.sql, v_overlap, v_end, v_start) end,
+      else format('(case when (%3$s) = (%4$s) then 0 else (%1$s)::numeric * (%2$s) / ((%3$s) - (%4$s)) end)', p_quantity.sql, v_overlap, v_end, v_start) end,
     case when v_is_interval then 'int' else 'numeric' end,
     p_quantity.unit, true, v_needs)::rules.sql_expression;
 end
@@ -269,11 +292,14 @@ begin
   end if;
   if p_part ? 'factor' then
     v_other := rules.compile_expression(p_part -> 'factor', p_level, p_measures, p_where || ' $.factor');
+    perform rules.require_number(v_other, p_where || ' $.factor', false);
     v_quantity := (format('((%s) * (%s))', v_quantity.sql, v_other.sql), 'numeric', v_quantity.unit,
       v_quantity.nullable or v_other.nullable, v_quantity.needs || v_other.needs)::rules.sql_expression;
   end if;
   if p_part ? 'ratio' then
     v_other := rules.compile_expression(p_part -> 'ratio', p_level, p_measures, p_where || ' $.ratio');
+    perform rules.require_number(v_other, p_where || ' $.ratio', true);
+    v_other.nullable := v_other.nullable or cardinality(v_other.needs) > 0;
     v_quantity := (format('((%s)::numeric / nullif(%s, 0))', v_quantity.sql, v_other.sql), 'numeric', v_quantity.unit,
       v_quantity.nullable or v_other.nullable, v_quantity.needs || v_other.needs)::rules.sql_expression;
   end if;
@@ -288,6 +314,10 @@ begin
   end if;
   if p_part ? 'round' then
     v_other := rules.compile_duration(p_part -> 'round' -> 'to', p_level, p_measures, p_where || ' $.round.to');
+    perform rules.require_number(v_other, p_where || ' $.round.to', true);
+    if cardinality(v_other.needs) > 0 then
+      perform rules.refuse('CP204', p_where || ' $.round.to', 'the step of a rounding is a constant', 'Give hours, or "h:mm".');
+    end if;
     if coalesce(p_part -> 'round' ->> 'mode', 'half_up') not in ('half_up', 'up', 'down') then
       perform rules.refuse('CP204', p_where || ' $.round.mode', 'unknown rounding mode', 'half_up, up or down.');
     end if;

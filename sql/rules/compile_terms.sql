@@ -95,6 +95,8 @@ begin
     perform rules.refuse('CP205', p_where || ' $.level', format('%s at level day', p_part ->> 'kind'), 'At day level only credit is offered.');
   elsif p_part ->> 'books' = 'split' then
     perform rules.refuse('CP205', p_where || ' $.books', 'books split is not offered', 'start or end.');
+  elsif p_part ->> 'kind' = 'hourly_rate' and (jsonb_typeof(p_part -> 'steps') <> 'array' or jsonb_path_exists(p_part, '$.steps[*] ? (@.type() != "object")')) then
+    perform rules.refuse('CP202', p_where || ' $.steps', 'the steps of a rate table are a list of rows', 'Write [{"position": "CAPTAIN", "year": 1, "rate": 72.40}].');
   elsif p_part ->> 'kind' = 'hourly_rate' and exists (
     select from jsonb_array_elements(p_part -> 'steps') as step where step ? 'aircraft_type') then
     perform rules.refuse('CP205', p_where || ' $.steps', 'rates by aircraft type are not offered', 'Leave aircraft_type out of the steps.');
@@ -104,6 +106,138 @@ $$;
 comment on function rules.refuse_unsupported(text, jsonb) is
 'Refuses by name what the catalogue defines and the engine doesn''t offer.
 Raises CP205.';
+
+create or replace function rules.is_date(p_text text)
+returns boolean
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_text !~ '^\d{4}-\d\d-\d\d$' then
+    return false;
+  end if;
+  return make_date(left(p_text, 4)::integer, substr(p_text, 6, 2)::integer, right(p_text, 2)::integer) is not null;
+exception when datetime_field_overflow then
+  return false;
+end
+$$;
+comment on function rules.is_date(text) is 'Whether a text is a day as YYYY-MM-DD; null for null.';
+
+-- What a term says in words must be words that mean something: a misspelt choice would pay nothing, silently.
+create or replace function rules.refuse_malformed(p_where text, p_part jsonb)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_kind text := p_part ->> 'kind';
+  v_joins text := p_part ->> 'joins';
+  v_bad record;
+begin
+  select c.* into v_bad
+  from (values
+    ('combine', array['greatest', 'add']),
+    ('books', array['start', 'end']),
+    ('joins', array['leg', 'duty', 'day', 'trip', 'month']),
+    ('component', array_remove(enum_range(null::pay.component)::text[], 'adjustment')),
+    ('toward_guarantee', array['true', 'false']),
+    ('toward_threshold', array['true', 'false']),
+    ('unit', array['hour', 'TFP', 'PCH']),
+    ('leg_month_clock', array['base', 'departure'])) as c (parameter, choices)
+  where p_part ->> c.parameter <> all (c.choices)
+  limit 1;
+  if found then
+    perform rules.refuse('CP202', p_where || ' $.' || v_bad.parameter, format('%s is no value of %s', p_part ->> v_bad.parameter, v_bad.parameter),
+      'Known values: ' || array_to_string(v_bad.choices, ', ') || '.');
+  end if;
+
+  case v_kind
+    when 'measure' then
+      if p_part ->> 'name' !~ '^[a-z0-9_]{1,55}$' or p_part ->> 'name' in ('no', 'base', 'credit', 'end_at', 'start_at')
+        or p_part ->> 'name' ~ '^joins_' or exists (select from rules.facts as f where f.name = p_part ->> 'name') then
+        perform rules.refuse('CP202', p_where || ' $.name', format('%s can''t be the name of a measure', p_part ->> 'name'),
+          'Use lower-case letters, digits and underscores, and no name of rules.facts.');
+      end if;
+    when 'settings' then
+      select key into v_bad
+      from jsonb_each(p_part)
+      where key in ('report_before', 'release_after') and not (jsonb_typeof(value) = 'number' and value #>> '{}' ~ '^\d{1,3}$')
+      limit 1;
+      if found then
+        perform rules.refuse('CP202', p_where || ' $.' || v_bad.key, 'it is a number of minutes', 'Give whole minutes, 0 to 999.');
+      elsif coalesce(p_part ->> 'round_money', 'line') <> 'line' or coalesce(p_part ->> 'day_clock', 'base') <> 'base' then
+        perform rules.refuse('CP205', p_where, 'round_money is line and day_clock is base in what is offered', 'Leave them at their defaults.');
+      end if;
+    when 'hourly_rate' then
+      select step_no into v_bad
+      from jsonb_array_elements(p_part -> 'steps') with ordinality as steps (step, step_no)
+      where coalesce(step ->> 'position' <> all (enum_range(null::crew.crew_position)::text[]), true)
+        or coalesce(jsonb_typeof(step -> 'rate') <> 'number' or step ->> 'rate' ~ '^-', true)
+        or step ? 'year' and not (jsonb_typeof(step -> 'year') = 'number' and step ->> 'year' ~ '^[1-9]\d?$')
+        or step ? 'from' and not coalesce(rules.is_date(step ->> 'from'), false)
+        or exists (select from jsonb_object_keys(step) as key where key not in ('position', 'year', 'from', 'rate'))
+      order by step_no
+      limit 1;
+      if found then
+        perform rules.refuse('CP202', format('%s $.steps[%s]', p_where, v_bad.step_no - 1), 'a step has position, rate, and year of service and from if it needs them',
+          'Write {"position": "CAPTAIN", "year": 1, "from": "2026-01-01", "rate": 72.40}.');
+      end if;
+    else
+      if v_joins is not null and rules.level_rank(v_joins) < rules.level_rank(p_part ->> 'level') then
+        perform rules.refuse('CP202', p_where || ' $.joins', 'a term joins its own level or one above', 'Leave joins out, or name a higher level.');
+      elsif v_joins is not null and v_joins <> p_part ->> 'level' and 'day' in (v_joins, p_part ->> 'level') then
+        perform rules.refuse('CP205', p_where || ' $.joins', 'joining to or from a day is not offered', 'Join the trip or the month.');
+      end if;
+  end case;
+end
+$$;
+comment on function rules.refuse_malformed(text, jsonb) is
+'Refuses values that a term doesn''t know: choices, names of measures, settings, rate steps.
+p_where: term code; p_part: expanded term. Raises CP202, CP205.';
+
+-- Measures in the order of who reads whom, before all else.
+create or replace function rules.order_measures(p_terms jsonb)
+returns jsonb
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_left jsonb := (select coalesce(jsonb_agg(value order by no), '[]') from jsonb_array_elements(p_terms) with ordinality as t (value, no)
+    where value -> 'part' ->> 'kind' = 'measure');
+  v_ordered jsonb := '[]'::jsonb;
+  v_ready jsonb;
+begin
+  while jsonb_array_length(v_left) > 0 loop
+    select jsonb_agg(m.value order by m.no) into v_ready
+    from jsonb_array_elements(v_left) with ordinality as m (value, no)
+    where not exists (
+      select
+      from jsonb_array_elements(v_left) as other
+      join (
+        select regexp_replace(case jsonb_typeof(read) when 'array' then read ->> 0 else read #>> '{}' end, '^.*\.', '') as name
+        from jsonb_path_query(m.value, '$.**.var') as read
+        union all
+        select m.value -> 'part' ->> 'basis'
+      ) as r on r.name = other -> 'part' ->> 'name');
+    if v_ready is null then
+      perform rules.refuse('CP206', v_left -> 0 ->> 'code', 'measures read each other in a circle: '
+          || (select string_agg(distinct value -> 'part' ->> 'name', ', ') from jsonb_array_elements(v_left)),
+        'Break the circle.');
+    end if;
+    v_ordered := v_ordered || v_ready;
+    v_left := (select coalesce(jsonb_agg(value order by no), '[]') from jsonb_array_elements(v_left) with ordinality as t (value, no)
+      where not v_ready @> jsonb_build_array(value));
+  end loop;
+  return v_ordered || (select coalesce(jsonb_agg(value order by no), '[]') from jsonb_array_elements(p_terms) with ordinality as t (value, no)
+    where value -> 'part' ->> 'kind' <> 'measure');
+end
+$$;
+comment on function rules.order_measures(jsonb) is
+'Expanded terms, measures first, each after the measures that it reads.
+p_terms: [{"code", "part", "gate", …}]. Raises CP206.';
 
 -- One pass for conditions: the loser's condition excludes the winner's.
 create or replace function rules.exclude_winners(
@@ -135,7 +269,7 @@ begin
       v_condition := rules.qualify(v_condition, v_winner -> 'part' ->> 'level');
     elsif rules.level_rank(v_winner -> 'part' ->> 'level') < rules.level_rank(p_level) then
       v_condition := jsonb_build_object('>', jsonb_build_array(
-        jsonb_build_object('var', 'applies_' || lower(regexp_replace(v_loss ->> 'winner', '\W', '_', 'g'))), 0));
+        jsonb_build_object('var', rules.helper_name('applies', v_loss ->> 'winner')), 0));
     end if;
     v_condition := jsonb_build_object('!', jsonb_build_array(v_condition));
     v_gate := case when v_gate is null then v_condition else jsonb_build_object('and', jsonb_build_array(v_gate, v_condition)) end;
@@ -184,7 +318,7 @@ begin
   select v_terms || coalesce(jsonb_agg(jsonb_build_object(
     'id', w -> 'id', 'code', w -> 'code', 'priority', 0, 'part_no', 2000, 'gate', w -> 'gate',
     'part', jsonb_build_object('kind', 'measure', 'level', w -> 'part' -> 'level', 'label', 'applies ' || (w ->> 'code'),
-      'name', 'applies_' || lower(regexp_replace(w ->> 'code', '\W', '_', 'g'))))), '[]')
+      'name', rules.helper_name('applies', w ->> 'code')))), '[]')
   into v_terms
   from (
     select distinct on (w ->> 'code') w
@@ -198,12 +332,13 @@ begin
 
   for v_term in
     select value
-    from jsonb_array_elements(v_terms) with ordinality as t (value, no)
-    order by (value -> 'part' ->> 'kind' = 'measure') desc, no
+    from jsonb_array_elements(rules.order_measures(v_terms)) with ordinality as t (value, no)
+    order by no
   loop
     v_part := v_term -> 'part';
     v_where := v_term ->> 'code';
     perform rules.refuse_unsupported(v_where, v_part);
+    perform rules.refuse_malformed(v_where, v_part);
     if (v_part ->> 'level' = 'month' or v_part ->> 'kind' = 'settings')
       and not daterange((v_term ->> 'from')::date, (v_term ->> 'to')::date) @> (lower(p_span) + 31) then
       -- A span is paid under the version in force on its first day, and settings are those of the span.
@@ -237,6 +372,7 @@ begin
     if v_compiled.kind in ('measure', 'credit', 'pay') then
       if v_losses @> jsonb_build_array(jsonb_build_object('loser', v_compiled.term_code, 'method', 'ADDITIVE')) then
         v_compiled.combine := 'add';
+        v_compiled.expanded := v_compiled.expanded || '{"combine": "add"}'::jsonb;
       end if;
       if v_compiled.kind = 'pay' and (v_losses @> jsonb_build_array(jsonb_build_object('loser', v_compiled.term_code, 'method', 'GREATEST'))) then
         perform rules.refuse('CP205', v_where, 'GREATEST between pay terms is not offered', 'Resolve by PRIORITY, or let both pay (ADDITIVE).');
@@ -277,6 +413,7 @@ begin
             end if;
             v_compiled.price_kind := v_parameter;
             v_compiled.price := rules.compile_expression(v_part -> v_parameter, v_compiled.level, v_measures, v_where || ' $.' || v_parameter);
+            perform rules.require_number(v_compiled.price, v_where || ' $.' || v_parameter, false);
           end if;
         end loop;
         v_compiled.price_kind := coalesce(v_compiled.price_kind, 'rate');
@@ -285,8 +422,16 @@ begin
         end if;
       end if;
 
+      if v_compiled.kind <> 'pay' and exists (
+        select from unnest((v_compiled.quantity).needs || coalesce((v_compiled.gate).needs, '{}')) as need
+        where split_part(need, '.', 2) = 'credit' or v_compiled.kind = 'measure' and split_part(need, '.', 2) = 'base') then
+        perform rules.refuse('CP203', v_where, 'credit is read by pay terms only, and a measure reads neither base nor credit',
+          'Facts and measures go up first, credit second, pay last.');
+      end if;
       if v_compiled.kind = 'measure' then
-        if v_measures ? v_compiled.name then
+        -- Versions of one term are one measure: each counts the trips of its time.
+        if v_measures ? v_compiled.name and (v_measures -> v_compiled.name ->> 'code', v_measures -> v_compiled.name ->> 'level')
+            is distinct from (v_compiled.term_code, v_compiled.level) then
           perform rules.refuse('CP202', v_where || ' $.name', format('measure %s is defined twice', v_compiled.name), 'Give each measure its own name.');
         end if;
         select 1 + coalesce(max((v_measures -> split_part(need, '.', 2) ->> 'depth')::integer), 0)
@@ -295,7 +440,7 @@ begin
         where v_measures ? split_part(need, '.', 2)
           and v_measures -> split_part(need, '.', 2) ->> 'level' = v_compiled.level;
         v_measures := v_measures || jsonb_build_object(v_compiled.name, jsonb_build_object(
-          'level', v_compiled.level, 'type', (v_compiled.quantity).value_type, 'unit', (v_compiled.quantity).unit, 'depth', v_compiled.depth));
+          'level', v_compiled.level, 'code', v_compiled.term_code, 'type', (v_compiled.quantity).value_type, 'unit', (v_compiled.quantity).unit, 'depth', v_compiled.depth));
       end if;
     end if;
     return next v_compiled;

@@ -112,6 +112,26 @@ begin
       hint = 'Add it to calculation_formula.';
   end if;
 
+  -- A choice that the preset doesn't know would leave a piece out and pay something else.
+  select c.name into v_bad
+  from (
+    select node ->> '$case' as name, array_agg(key) filter (where key not in ('$case', 'default')) as choices
+    from jsonb_path_query(v_type.template, 'strict $.** ? (exists (@."$case"))') as node
+    cross join lateral jsonb_object_keys(node) as key
+    group by 1
+  ) as c
+  where p_formula ? c.name
+    and jsonb_typeof(p_formula -> c.name) <> 'boolean'
+    and p_formula ->> c.name <> all (c.choices)
+  limit 1;
+  if found then
+    raise exception using
+      errcode = 'CP202',
+      message = format('term %s: %s of %s has a value that isn''t offered', p_term_code, v_bad, v_type.name),
+      detail = format('at $.%s', v_bad),
+      hint = 'See rules.formula_types for what the preset offers.';
+  end if;
+
   if v_type.template = '{}' then
     return next p_formula - 'type' - 'note' || jsonb_build_object('kind', v_type.kind);
     return;
@@ -126,7 +146,7 @@ begin
       hint = 'See rules.formula_types for what the preset offers.';
   end if;
   -- Names of helper measures carry the term's code, so that two terms of one preset don't meet.
-  v_filled := replace(v_filled::text, '$self_', lower(regexp_replace(p_term_code, '\W', '_', 'g')) || '_')::jsonb;
+  v_filled := replace(v_filled::text, '$self_', rules.helper_name('of', p_term_code) || '_')::jsonb;
   v_own_when := p_formula -> 'when';
 
   for v_filled in

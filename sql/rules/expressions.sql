@@ -89,6 +89,38 @@ comment on function rules.compile_variable(text, text, jsonb, text) is
 p_name: name or level.name; p_level: level of the term; p_measures: {"name": {"level","type","unit"}}; p_where: for messages.
 Raises CP203 (unknown name), CP205 (not offered).';
 
+-- A text constant. The tokens of a plan stand in @…@, so an @ of a constant is never written as such.
+create or replace function rules.text_sql(p_text text)
+returns text
+language sql
+immutable
+parallel safe
+return case
+  when position('@' in p_text) = 0 then quote_literal(p_text) || '::text'
+  else (select '(' || string_agg(quote_literal(piece) || '::text', ' || chr(64) || ' order by piece_no) || ')'
+    from unnest(string_to_array(p_text, '@')) with ordinality as pieces (piece, piece_no))
+end;
+comment on function rules.text_sql(text) is 'SQL for a text constant.';
+
+-- Arithmetic needs numbers; what doesn't say so is found when the contract is loaded, not when people are paid.
+create or replace function rules.require_number(p_expression rules.sql_expression, p_where text, p_positive boolean)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_expression.value_type not in ('int', 'numeric') then
+    perform rules.refuse('CP204', p_where, format('a %s where a number is needed', p_expression.value_type), 'Give a number, or an expression that is one.');
+  elsif p_positive and p_expression.needs = '{}' and p_expression.sql ~ '^-|^[0.]*$' then
+    perform rules.refuse('CP204', p_where, 'it must be more than zero', 'Give a number above zero.');
+  end if;
+end
+$$;
+comment on function rules.require_number(rules.sql_expression, text, boolean) is
+'Refuses an expression that is no number, or a constant that is not above zero.
+p_expression: compiled; p_where: for messages; p_positive: whether zero is refused too. Raises CP204.';
+
 create or replace function rules.compile_expression(p_logic jsonb, p_level text, p_measures jsonb, p_where text)
 returns rules.sql_expression
 language plpgsql
@@ -112,7 +144,7 @@ begin
     when 'number' then
       return (p_logic #>> '{}', case when p_logic #>> '{}' ~ '^-?\d{1,9}$' then 'int' else 'numeric' end, 'none', false, '{}')::rules.sql_expression;
     when 'string' then
-      return (quote_literal(p_logic #>> '{}') || '::text', 'text', 'none', false, '{}')::rules.sql_expression;
+      return (rules.text_sql(p_logic #>> '{}'), 'text', 'none', false, '{}')::rules.sql_expression;
     when 'boolean' then
       return (p_logic #>> '{}', 'bool', 'none', false, '{}')::rules.sql_expression;
     when 'object' then
@@ -143,7 +175,7 @@ begin
 
   if v_operator = 'in' and jsonb_typeof(v_argument) = 'array' and jsonb_typeof(v_argument -> 1) = 'array' then
     v_part := rules.compile_expression(v_argument -> 0, p_level, p_measures, v_path || '[0]');
-    select string_agg(case when v_part.value_type = 'text' then quote_literal(element #>> '{}') else (element #>> '{}')::numeric::text end, ', ')
+    select string_agg(case when v_part.value_type = 'text' then rules.text_sql(element #>> '{}') else (element #>> '{}')::numeric::text end, ', ')
     into v_sql
     from jsonb_array_elements(v_argument -> 1) as element
     where jsonb_typeof(element) = case when v_part.value_type = 'text' then 'string' else 'number' end;
@@ -251,7 +283,12 @@ begin
         else
           v_sql := format('mod((%s)::numeric, nullif((%s)::numeric, 0))', v_parts[1].sql, v_parts[2].sql);
           v_type := 'numeric';
+          v_nullable := v_nullable or v_parts[2].sql !~ '^-?[0-9.]*[1-9][0-9.]*$';
       end case;
+      if v_operator in ('min', 'max') and v_nullable then
+        -- least() and greatest() ignore null; what is missing must stay missing to be found.
+        v_sql := (select format('(case when num_nulls(%s) = 0 then %s end)', string_agg(part.sql, ', '), v_sql) from unnest(v_parts) as part);
+      end if;
       if v_operator in ('-', '/', '%') and v_count > 2 or v_operator in ('/', '%') and v_count = 1 then
         perform rules.refuse('CP204', v_path, format('%s takes two arguments', v_operator), 'Nest expressions for more.');
       end if;
@@ -260,6 +297,11 @@ begin
     when v_operator = 'round' and v_count in (2, 3) then
       if v_argument ->> 2 not in ('half_up', 'up', 'down') then
         perform rules.refuse('CP204', v_path, format('unknown rounding mode %s', v_argument ->> 2), 'half_up, up or down.');
+      end if;
+      perform rules.require_number(v_parts[1], v_path || '[0]', false);
+      perform rules.require_number(v_parts[2], v_path || '[1]', true);
+      if cardinality(v_parts[2].needs) > 0 then
+        perform rules.refuse('CP204', v_path || '[1]', 'the step of a rounding is a constant', 'Give a number above zero.');
       end if;
       -- A quotient is never exact: six decimals decide ties.
       v_sql := format('(%s(round((%s)::numeric, 6) / (%s)) * (%s))',

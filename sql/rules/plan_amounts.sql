@@ -226,14 +226,16 @@ where c.books_day between @period_first_day@ and @period_last_day@', rules.cents
         'select q.no, %s::smallint, q.node, q.quantity::numeric, %s
 from (
   select x.*, %s as node, (%s) as quantity
-  from (select n.*, n.credit as %s_credit, n.base_credit as %s_base from %s as n) as x
+  from (select n.*, n.credit as %s_credit, n.%s as %s_base from %s as n) as x
   where x.%s between @period_first_day@ and @period_last_day@
     and (%s)
   offset 0
 ) as q
 join _people as p on p.no = q.no
 where q.quantity is distinct from 0',
-        v_term.term_no, rules.price_sql(v_term, 'q.quantity', rules.rate_sql('q.day')), v_node, (v_term.quantity).sql, v_term.level, v_term.level, v_stage, v_day,
+        v_term.term_no, rules.price_sql(v_term, 'q.quantity', rules.rate_sql('q.day')), v_node, (v_term.quantity).sql, v_term.level,
+        case when v_term.level = 'trip' and exists (select from unnest(p_terms) as o where o.level = 'day') then 'base_with_days' else 'base_credit' end,
+        v_term.level, v_stage, v_day,
         coalesce((v_term.gate).sql, 'true'));
     elsif v_term.level = 'month' and v_term.kind = 'pay' then
       -- To date at the period's end, less to date before it; money at the rate of the period's last day.
@@ -300,11 +302,11 @@ as $$
   select concat_ws(E'\nunion all\n',
     'select l.no, case when l.quantity is null then ''CP111'' else ''CP110'' end as code, l.term_no, l.node from _lines as l where l.cents is null',
     (select string_agg(format('select x.no, ''CP111'', %s::smallint, %s from %s as x where x.t%s is null and (%s) and (%s) is null',
-        t.term_no, l.node, l.stage, t.term_no, coalesce((t.gate).sql, 'true'), (t.quantity).sql), E'\nunion all\n' order by t.term_no)
+        t.term_no, l.node, l.stage, t.term_no, coalesce(rules.own_base((t.gate).sql), 'true'), rules.own_base((t.quantity).sql)), E'\nunion all\n' order by t.term_no)
       from unnest(p_terms) as t
       join (values
         ('leg', '_legs', 'leg_no'), ('duty', '_duties', 'report::bigint'), ('day', '_days', 'day::bigint'),
-        ('trip', '_trips', 'trip_no'), ('month', '_months', '0::bigint')) as l (level, stage, node) on l.level = t.level
+        ('trip', '_trips', 'trip_no'), ('month', '(select m.* from _months as m where m.at_end)', '0::bigint')) as l (level, stage, node) on l.level = t.level
       where t.kind = 'credit' and (t.quantity).nullable))
 $$;
 comment on function rules.plan_findings(rules.compiled_term[]) is

@@ -99,6 +99,15 @@ comment on function rules.leg_column(text, boolean) is
 p_need: level.name; p_windowed: a duty or trip value read from its leg, over the window of its duty or trip.';
 
 -- Candidate and add columns of a level's terms, and the node they make.
+-- What a node's children make together is read as base; within its stage that is base_credit.
+create or replace function rules.own_base(p_sql text)
+returns text
+language sql
+immutable
+parallel safe
+return regexp_replace(p_sql, '\m(leg|duty|trip)_base\M', 'base_credit', 'g');
+comment on function rules.own_base(text) is 'A credit term''s SQL, with its own level''s base as the column of the stage.';
+
 create or replace function rules.term_columns(p_terms rules.compiled_term[], p_level text)
 returns text
 language sql
@@ -107,8 +116,8 @@ set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(string_agg(
     format(', %s as t%s', case
-        when (t.gate).sql is null then format('(%s)', (t.quantity).sql)
-        else format('case when (%s) then (%s) end', (t.gate).sql, (t.quantity).sql) end, t.term_no),
+        when (t.gate).sql is null then format('(%s)', rules.own_base((t.quantity).sql))
+        else format('case when (%s) then (%s) end', rules.own_base((t.gate).sql), rules.own_base((t.quantity).sql)) end, t.term_no),
     '' order by t.term_no), '')
   from unnest(p_terms) as t
   where t.level = p_level and t.kind = 'credit'
@@ -178,13 +187,18 @@ declare
   v_layer record;
 begin
   for v_layer in
-    select t.depth, string_agg(format(', coalesce(%s, 0) as %s_%s',
-      case when (t.gate).sql is null then format('(%s)', (t.quantity).sql)
-        else format('case when (%s) then (%s) end', (t.gate).sql, (t.quantity).sql) end, p_level, t.name), '' order by t.term_no) as columns
-    from unnest(p_terms) as t
-    where t.level = p_level and t.kind = 'measure'
-    group by t.depth
-    order by t.depth
+    select m.depth, string_agg(format(', %s as %s_%s', m.versions, p_level, m.name), '' order by m.name) as columns
+    from (
+      select max(t.depth) as depth, t.name,
+        string_agg(format('coalesce(%s, 0)',
+          case when (t.gate).sql is null then format('(%s)', (t.quantity).sql)
+            else format('case when (%s) then (%s) end', (t.gate).sql, (t.quantity).sql) end), ' + ' order by t.term_no) as versions
+      from unnest(p_terms) as t
+      where t.level = p_level and t.kind = 'measure'
+      group by t.name
+    ) as m
+    group by m.depth
+    order by m.depth
   loop
     v_sql := format(E'select l.*%s\nfrom (%s) as l\noffset 0', v_layer.columns, v_sql);
   end loop;

@@ -56,8 +56,14 @@ insert into rules.formula_types (name, kind, template, parameters, required, des
     '{when,toward_guarantee,toward_threshold}', '{}',
     'Scheduled block of a cancelled leg.'),
   ('duty_rig', 'credit',
-    '{"kind": "credit", "level": {"$": "level", "default": "duty"}, "label": "duty rig", "basis": "duty_minutes", "ratio": {"$": "ratio"},
-      "factor": {"$": "factor"}}',
+    '{"$case": "level", "default": "duty",
+      "duty": {"kind": "credit", "level": "duty", "label": "duty rig", "basis": "duty_minutes", "ratio": {"$": "ratio"}, "factor": {"$": "factor"}},
+      "trip": [
+        {"kind": "measure", "level": "duty", "name": "$self_duty", "label": "duty time", "basis": "duty_minutes"},
+        {"kind": "credit", "level": "trip", "label": "duty rig of the trip", "basis": "$self_duty", "ratio": {"$": "ratio"}, "factor": {"$": "factor"}}],
+      "month": [
+        {"kind": "measure", "level": "duty", "name": "$self_duty", "label": "duty time", "basis": "duty_minutes"},
+        {"kind": "credit", "level": "month", "label": "duty rig of the month", "basis": "$self_duty", "ratio": {"$": "ratio"}, "factor": {"$": "factor"}}]}',
     '{ratio,factor,level,when,round,toward_guarantee,toward_threshold}', '{}',
     'One hour of credit for every `ratio` hours of duty.'),
   ('minimum_duty', 'credit',

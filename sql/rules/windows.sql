@@ -44,9 +44,10 @@ language sql
 immutable
 parallel safe
 return case
-  when p_start + p_end is not null then greatest(0,
-    least(p_end, p_day * 1440 + p_to - case when p_day * 1440 + p_to - p_offset >= p_change then p_offset_after else p_offset end)
-    - greatest(p_start, p_day * 1440 + p_from - case when p_day * 1440 + p_from - p_offset >= p_change then p_offset_after else p_offset end))
+  -- Before the clock change and after it, each on its own offset: exact where the change falls inside the window.
+  when p_start + p_end is not null then
+    greatest(0, least(p_end, p_change, p_day * 1440 + p_to - p_offset) - greatest(p_start, p_day * 1440 + p_from - p_offset))
+    + greatest(0, least(p_end, p_day * 1440 + p_to - p_offset_after) - greatest(p_start, p_change, p_day * 1440 + p_from - p_offset_after))
 end;
 comment on function rules.date_window_minutes(integer, integer, integer, integer, integer, integer, integer, integer) is
 'Elapsed minutes of [start, end) on one local date, from one minute of that day to another (0 to 1440: the whole date).

@@ -1,0 +1,229 @@
+"""Contracts that are refused: the code, the term, where in the formula, and what to do. Nothing of a refused contract stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+LEG = {"type": "leg_credit", "basis": "actual"}
+BLOCK: dict[str, Any] = {"var": "block"}
+
+
+def credit(level: str = "leg", **given: Any) -> dict[str, Any]:
+    return {"type": "credit", "level": level, **given}
+
+
+def pay(level: str = "leg", **given: Any) -> dict[str, Any]:
+    return {"type": "pay", "level": level, **given}
+
+
+def when(condition: Any) -> dict[str, Any]:
+    return credit(basis="block", when=condition)
+
+
+WINDOW = {"from": "22:00", "to": "06:00"}
+
+REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
+    # CP201 unknown type
+    "no type": ("CP201", {"hours": 3}),
+    "unknown type": ("CP201", {"type": "bonus", "hours": 3}),
+    # CP202 parameters
+    "unknown parameter": ("CP202", {"type": "duty_rig", "ratio": 2, "color": "red"}),
+    "parameter of another preset": ("CP202", {"type": "minimum_duty", "hours": 4, "ratio": 2}),
+    "missing parameter": ("CP202", {"type": "minimum_duty"}),
+    "missing level": ("CP202", {"type": "credit", "basis": "block"}),
+    "missing name of a measure": ("CP202", {"type": "measure", "level": "leg"}),
+    "value of a preset's choice": ("CP202", {"type": "leg_credit", "basis": "imagined"}),
+    "rolling": ("CP202", {"type": "measure", "name": "ja", "level": "trip", "rolling": {"months": 3}}),
+    "rounded nodes": ("CP202", {"type": "settings", "round_nodes": {"trip": 0.1}}),
+    "two prices": ("CP202", pay(basis="block", multiplier=1.5, per_hour=3)),
+    "factor with multiplier": ("CP202", pay(basis="block", multiplier=1.5, factor=0.5)),
+    "day_value missing": ("CP202", {"type": "monthly_guarantee", "hours": 70, "proration": "day_value"}),
+    "unknown proration": ("CP202", {"type": "monthly_guarantee", "hours": 70, "proration": "sometimes"}),
+    "name of a measure with a space": ("CP202", {"type": "measure", "name": "a b", "level": "leg"}),
+    "name of a measure is a fact": ("CP202", {"type": "measure", "name": "block", "level": "leg", "basis": "scheduled_block"}),
+    "unknown combine": ("CP202", credit(basis="block", combine="sum")),
+    "unknown books": ("CP202", credit(basis="block", books="middle")),
+    "unknown component": ("CP202", credit(basis="block", component="bonus")),
+    "joins a level that isn't one": ("CP202", credit(basis="block", combine="add", joins="galaxy")),
+    "joins a level below": ("CP202", credit("duty", hours=1, combine="add", joins="leg")),
+    "rate step without a rate": ("CP202", {"type": "hourly_rate", "steps": [{"position": "CAPTAIN", "year": 1}]}),
+    "rate of a position nobody holds": ("CP202", {"type": "hourly_rate", "steps": [{"position": "PURSER", "year": 1, "rate": 10}]}),
+    "rate that is no number": ("CP202", {"type": "hourly_rate", "steps": [{"position": "CAPTAIN", "year": 1, "rate": "ten"}]}),
+    "rate from a day that doesn't exist": ("CP202", {"type": "hourly_rate", "steps": [{"position": "CAPTAIN", "from": "2013-02-30", "rate": 10}]}),
+    "rate steps that are no list": ("CP202", {"type": "hourly_rate", "steps": {"CAPTAIN": 10}}),
+    "setting with an unknown value": ("CP202", {"type": "settings", "books": "middle"}),
+    "setting that is no number of minutes": ("CP202", {"type": "settings", "report_before": "an hour"}),
+    # CP203 names
+    "unknown fact": ("CP203", credit(basis="moon_phase")),
+    "unknown fact in a condition": ("CP203", when({"==": [{"var": "moon_phase"}, 1]})),
+    "unknown level": ("CP203", when({"==": [{"var": "galaxy.block"}, 1]})),
+    "fact of a level below": ("CP203", credit("duty", basis="duty_minutes", when={"==": [{"var": "leg.delay_code"}, "MX"]})),
+    "text isn't summed": ("CP203", credit("duty", basis="duty_minutes", when={"==": [{"var": "delay_code"}, "MX"]})),
+    "computed value above": ("CP203", credit(value={"var": "trip.credit"})),
+    "measure that nobody defines": ("CP203", credit(basis="night")),
+    # CP204 operators and types
+    "unknown operator": ("CP204", when({"like": [{"var": "origin"}, "J%"]})),
+    "two operators": ("CP204", when({"==": [1, 1], ">": [2, 1]})),
+    "no operator": ("CP204", when({})),
+    "a list": ("CP204", when([1, 2])),
+    "null": ("CP204", credit(value=None)),
+    "text compared with number": ("CP204", when({"==": [{"var": "origin"}, 3]})),
+    "text ordered": ("CP204", when({">": [{"var": "origin"}, "JFK"]})),
+    "number as condition": ("CP204", when(BLOCK)),
+    "number joined": ("CP204", when({"and": [BLOCK, {"var": "cancelled"}]})),
+    "arithmetic on text": ("CP204", credit(value={"+": [{"var": "origin"}, 1]})),
+    "three operands of a quotient": ("CP204", credit(value={"/": [BLOCK, 2, 3]})),
+    "list of mixed types": ("CP204", when({"in": [{"var": "origin"}, ["JFK", 3]]})),
+    "text as a quantity": ("CP204", credit(basis="origin")),
+    "var without a name": ("CP204", credit(value={"var": 3})),
+    "branches of two types": ("CP204", credit(value={"if": [{"var": "cancelled"}, 1, "two"]})),
+    "if without a condition": ("CP204", credit(value={"if": [1, 2, 3]})),
+    "duration with 75 minutes": ("CP204", {"type": "minimum_duty", "hours": "4:75"}),
+    "duration in words": ("CP204", {"type": "minimum_duty", "hours": "four"}),
+    "duration as a list": ("CP204", {"type": "minimum_duty", "hours": [4]}),
+    "ratio as text": ("CP204", {"type": "duty_rig", "ratio": "2"}),
+    "ratio of zero": ("CP204", {"type": "duty_rig", "ratio": 0}),
+    "factor as text": ("CP204", credit(basis="block", factor="0.5")),
+    "multiplier as text": ("CP204", pay(basis="block", multiplier="1.5")),
+    "price as text": ("CP204", pay(basis="block", per_hour="3")),
+    "price as a condition": ("CP204", pay(basis="block", per_hour={"var": "cancelled"})),
+    "hours of a time": ("CP204", credit("duty", basis="duty_minutes", hours=2)),
+    "rounding mode": ("CP204", credit(basis="block", round={"to": 0.1, "mode": "bankers"})),
+    "rounding to zero": ("CP204", credit(basis="block", round={"to": 0})),
+    "rounding in a formula to zero": ("CP204", credit(value={"round": [BLOCK, 0]})),
+    "rounding mode in a formula": ("CP204", credit(value={"round": [BLOCK, 6, "bankers"]})),
+    "window of one instant": ("CP204", credit(basis="block", window={"from": "22:00", "to": "22:00"})),
+    "window with 25 hours": ("CP204", credit(basis="block", window={"from": "25:00", "to": "06:00"})),
+    "window on a day that doesn't exist": ("CP204", credit(basis="block", window={"dates": ["2013-02-30"]})),
+    # CP205 not offered
+    "treatment": ("CP205", {"type": "treatment", "level": "trip", "toward_guarantee": False}),
+    "advance": ("CP205", {"type": "advance", "hours": 40}),
+    "quarter": ("CP205", pay("quarter", basis="block", per_hour=5)),
+    "pay of a day": ("CP205", pay("day", basis="day_duties", per_unit=5)),
+    "day reads a duty": ("CP203", credit("day", basis="duty_minutes")),
+    "books split": ("CP205", credit("duty", basis="duty_minutes", books="split")),
+    "rates by aircraft": ("CP205", {"type": "hourly_rate", "steps": [{"position": "CAPTAIN", "aircraft_type": "B737", "rate": 10}]}),
+    "money rounded in total": ("CP205", {"type": "settings", "round_money": "total"}),
+    "window at the level of a month": ("CP205", credit("month", basis="paid_credit", window=WINDOW)),
+    "clock of arrival": ("CP205", credit(basis="block", window={**WINDOW, "clock": "arrival"})),
+    "clock of departure for a duty": ("CP205", credit("duty", basis="duty_minutes", window={**WINDOW, "clock": "departure"})),
+    "join a day": ("CP205", credit(basis="block", combine="add", joins="day")),
+}  # fmt: skip
+
+
+def contract(airline: Any, *terms: dict[str, Any], **rest: Any) -> dict[str, Any]:
+    named = [{"code": f"T_{n}", **term} if "code" not in term else term for n, term in enumerate(terms, start=1)]
+    document: dict[str, Any] = airline.contract({"terms": named, **rest})
+    return document
+
+
+@pytest.fixture(scope="module")
+def airline(airlines: Callable[[], Any]) -> Any:
+    made = airlines()
+    made.build({"crew": {"A": {"rate": 60}}})
+    return made
+
+
+@pytest.mark.parametrize(("code", "formula"), REFUSED.values(), ids=REFUSED.keys())
+def test_term_is_refused(airline: Any, code: str, formula: dict[str, Any]) -> None:
+    with pytest.raises(psycopg.Error) as caught:
+        airline.load(contract(airline, {"code": "Bad_1.A", "formula": formula}))
+    error = caught.value
+    assert error.sqlstate == code, error
+    assert "term Bad_1.A: " in (error.diag.message_primary or "")
+    assert (error.diag.message_detail or "").startswith("at $")
+    assert error.diag.message_hint
+    kept = airline.conn.execute(
+        "select count(*) from rules.union_contract_terms where enterprise_id = %s", (airline.id,)
+    ).fetchone()
+    assert kept == (0,), "all or nothing"
+
+
+@pytest.mark.parametrize("hours", ["4:20", 4, 4.333333, {"if": [{"==": [{"var": "month.days"}, 31]}, "4:07", "4:20"]}])
+def test_what_a_duration_may_be(airlines: Callable[[], Any], hours: Any) -> None:
+    made = airlines()
+    made.load(contract(made, {"type": "monthly_guarantee", "hours": hours}))
+
+
+def refused(airline: Any, code: str, document: dict[str, Any]) -> psycopg.Error:
+    with pytest.raises(psycopg.Error) as caught:
+        airline.load(document)
+    assert caught.value.sqlstate == code, caught.value
+    assert caught.value.diag.message_hint
+    return caught.value
+
+
+def test_measures_find_each_other_in_any_order(airlines: Callable[[], Any]) -> None:
+    made = airlines()
+    made.load(contract(
+        made,
+        {"code": "A", "formula": {"type": "measure", "name": "twice", "level": "leg", "value": {"*": [{"var": "once"}, 2]}}},
+        {"code": "B", "formula": {"type": "measure", "name": "once", "level": "leg", "basis": "block"}},
+        {"code": "C", "formula": credit(basis="twice")},
+    ))  # fmt: skip
+
+
+def test_measures_in_a_circle(airline: Any) -> None:
+    error = refused(airline, "CP206", contract(
+        airline,
+        {"code": "A", "formula": {"type": "measure", "name": "hen", "level": "leg", "value": {"*": [{"var": "egg"}, 2]}}},
+        {"code": "B", "formula": {"type": "measure", "name": "egg", "level": "leg", "basis": "hen"}},
+        {"code": "C", "formula": credit(basis="egg")},
+    ))  # fmt: skip
+    assert "egg" in str(error)
+
+
+def test_a_measure_of_itself(airline: Any) -> None:
+    refused(airline, "CP206", contract(airline, {"formula": {"type": "measure", "name": "egg", "level": "leg", "basis": "egg"}}))
+
+
+def test_two_measures_of_one_name(airline: Any) -> None:
+    refused(airline, "CP202", contract(
+        airline,
+        {"formula": {"type": "measure", "name": "night", "level": "leg", "basis": "block"}},
+        {"formula": {"type": "measure", "name": "night", "level": "duty", "basis": "duty_minutes"}},
+    ))  # fmt: skip
+
+
+def test_components_in_a_circle(airline: Any) -> None:
+    error = refused(airline, "CP206", contract(airline, {"formula": LEG}, edges=[
+        {"kind": "DEPENDS_ON", "from": "overtime", "to": "premium"},
+        {"kind": "DEPENDS_ON", "from": "premium", "to": "overtime"},
+    ]))  # fmt: skip
+    assert "→" in str(error)
+
+
+def test_greatest_between_pay_terms(airline: Any) -> None:
+    refused(airline, "CP205", contract(
+        airline,
+        {"code": "P1", "formula": pay(basis="block", per_hour=1)},
+        {"code": "P2", "formula": pay(basis="block", per_hour=2)},
+        edges=[{"kind": "CONFLICTS_WITH", "from": "P1", "to": "P2", "properties": {"resolutionMethod": "GREATEST"}}],
+    ))  # fmt: skip
+
+
+def test_term_without_a_text(airline: Any) -> None:
+    document = contract(airline, {"formula": LEG})
+    del document["terms"][0]["text"]
+    refused(airline, "CP202", document)
+
+
+def test_two_settings_of_one_time(airlines: Callable[[], Any]) -> None:
+    """Versions of one code may not overlap."""
+    made = airlines()
+    document = contract(
+        made,
+        {"code": "S", "effective": "2012-01-01", "expires": "2014-01-01", "formula": {"type": "settings"}},
+        {"code": "S", "effective": "2013-01-01", "formula": {"type": "settings", "books": "end"}},
+    )
+    with pytest.raises(psycopg.errors.ExclusionViolation):
+        made.load(document)
+
+
+def test_only_administrators_load(airline: Any) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege), airline.acting("payroll") as conn:
+        conn.execute("select rules.load_contract('{}')")
