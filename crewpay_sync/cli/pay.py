@@ -28,6 +28,7 @@ from crewpay_sync.output import (
     print_table,
     say,
 )
+from crewpay_sync.pay_workers import run_on_workers
 from crewpay_sync.tenants import act_as
 
 FIRST_FINDINGS = 10
@@ -93,6 +94,11 @@ def open_database() -> psycopg.Connection[Any]:
     return conn
 
 
+def open_worker() -> psycopg.Connection[Any]:
+    """One more connection to the same database, for a worker of a run."""
+    return connect(direct=True, autocommit=True, application_name="crewpay pay worker")
+
+
 def choose_enterprise(conn: psycopg.Connection[Any], slug: str | None) -> str:
     """The enterprise asked for; without one, the only one there is. CP920 otherwise."""
     known = [row["slug"] for row in rows(conn, "enterprises")]
@@ -155,12 +161,22 @@ def crew_keys(conn: psycopg.Connection[Any], employees: Sequence[str]) -> list[U
     return [row["id"] for row in found]
 
 
-def run_period(conn: psycopg.Connection[Any], period: Row, crew: list[UUID] | None = None) -> Row:
+def run_period(
+    conn: psycopg.Connection[Any],
+    period: Row,
+    crew: list[UUID] | None = None,
+    *,
+    slug: str = "",
+    workers: int = 1,
+) -> Row:
     """Runs one period as the session's principal; counts, seconds and the first findings."""
     name = f"{period['start_date']} to {period['end_date']}"
     started = time.monotonic()
     with spinner(f"pay run {name}"):
-        run = rows(conn, "run", {"period": period["id"], "crew": crew})[0]
+        if workers > 1:
+            run = run_on_workers(conn, open_worker, slug, period["id"], workers)
+        else:
+            run = rows(conn, "run", {"period": period["id"], "crew": crew})[0]
     seconds = round(time.monotonic() - started, 2)
     findings = []
     if run["finding_count"]:
@@ -203,19 +219,33 @@ def pay() -> None:
 @click.option(
     "--crew", "employees", multiple=True, metavar="EMPLOYEE", help="Only this crew member; may be repeated."
 )
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="Backends that share the crew.",
+)
 @json_option
-def run(period: When | None, enterprise: str | None, employees: tuple[str, ...], as_json: bool) -> None:
+def run(
+    period: When | None, enterprise: str | None, employees: tuple[str, ...], workers: int, as_json: bool
+) -> None:
     """Compute the pay of a period and publish it in one step.
 
     PERIOD is a month (2013-01: all its periods, in order) or a day (2013-01-16: the period around it); without
     one, the newest open period. The run is the payroll login's of the enterprise, or the connected login's if that
     is one of its principals. Exit code 1: something could not be paid; see the findings.
     """
+    if employees and workers > 1:
+        raise click.UsageError("--workers is for everybody's pay; leave it out with --crew")
     with closing(open_database()) as conn:
         slug = choose_enterprise(conn, enterprise)
         with act_as(conn, slug, "payroll") as login:
             crew = crew_keys(conn, employees)
-            done = [run_period(conn, chosen, crew) for chosen in chosen_periods(conn, period)]
+            done = [
+                run_period(conn, chosen, crew, slug=slug, workers=workers)
+                for chosen in chosen_periods(conn, period)
+            ]
     found = sum(summary["findings"] for summary in done)
     if as_json:
         print_json(done, status="findings" if found else "ok", enterprise=slug, login=login)

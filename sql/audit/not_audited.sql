@@ -20,6 +20,7 @@ from (values
   ('ops.alerts',                 'Itself a log of what happened.'),
   ('pay.calculation_versions',   'Itself history: results that are not current, covered by the hash of their run.'),
   ('pay.run_findings',           'Written once by a run, which is audited.'),
+  ('pay.run_slices',             'Bookkeeping of a run in progress, emptied when it is published.'),
   ('rules.facts',                'Reference data, loaded by deploy.'),
   ('rules.formula_types',        'Reference data, loaded by deploy.'),
   ('rules.rulesets',             'Derived from audited terms and identified by a hash.'),

@@ -3,7 +3,8 @@
 insert into ops.jobs (name, schedule, command, description)
 values
   ('audit-ensure-partitions', '10 2 * * *', 'select audit.ensure_partitions()', 'Partitions of the audit trail for the next twelve months.'),
-  ('ops-purge-cron-history', '20 3 * * *', 'select ops.purge_cron_history()', 'Keeps thirty days of pg_cron''s history.')
+  ('ops-purge-cron-history', '20 3 * * *', 'select ops.purge_cron_history()', 'Keeps thirty days of pg_cron''s history.'),
+  ('pay-purge-runs', '*/15 * * * *', 'select pay.purge_runs()', 'Removes what pay runs left behind whose sessions died.')
 on conflict (name) do update
   set schedule = excluded.schedule,
       command = excluded.command,

@@ -39,10 +39,18 @@ comment on policy crew_published_runs on pay.pay_runs is 'Crew see that a run wa
 
 drop policy if exists tenant_read on pay.pay_runs;
 create policy tenant_read on pay.pay_runs
-  for select to crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi
-  using ((select auth.role()) in ('admin', 'payroll', 'service_role', 'bi')
+  for select to crewpay_admin, crewpay_payroll, crewpay_service
+  using ((select auth.role()) in ('admin', 'payroll', 'service_role')
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on pay.pay_runs is 'Read: all rows of the own enterprise.';
+
+drop policy if exists bi_finished_runs on pay.pay_runs;
+create policy bi_finished_runs on pay.pay_runs
+  for select to crewpay_bi
+  using ((select auth.role()) = 'bi'
+    and enterprise_id = (select auth.enterprise_id())
+    and state in ('published', 'superseded'));
+comment on policy bi_finished_runs on pay.pay_runs is 'BI sees finished runs.';
 
 drop policy if exists definer_tenant on pay.pay_calculations;
 create policy definer_tenant on pay.pay_calculations
@@ -123,8 +131,20 @@ drop policy if exists tenant_read on pay.run_findings;
 create policy tenant_read on pay.run_findings
   for select to crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi
   using ((select auth.role()) in ('admin', 'payroll', 'service_role', 'bi')
-    and enterprise_id = (select auth.enterprise_id()));
-comment on policy tenant_read on pay.run_findings is 'Read: all rows of the own enterprise.';
+    and enterprise_id = (select auth.enterprise_id())
+    and run_id in (
+      select r.id
+      from pay.pay_runs r
+      where r.enterprise_id = (select auth.enterprise_id())
+        and r.state in ('published', 'superseded')));
+comment on policy tenant_read on pay.run_findings is 'Read: findings of finished runs of the own enterprise.';
+
+drop policy if exists definer_tenant on pay.run_slices;
+create policy definer_tenant on pay.run_slices
+  for all to crewpay_definer
+  using (enterprise_id = (select auth.enterprise_id()))
+  with check (enterprise_id = (select auth.enterprise_id()));
+comment on policy definer_tenant on pay.run_slices is 'Functions act in the caller''s enterprise only.';
 
 drop policy if exists definer_tenant on pay.payroll_payments;
 create policy definer_tenant on pay.payroll_payments

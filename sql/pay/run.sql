@@ -73,6 +73,37 @@ comment on function pay.supersede(uuid, uuid, uuid[]) is
 'Moves current results of a period to pay.calculation_versions.
 p_enterprise: tenant; p_period: period; p_crew: crew members, null for all.';
 
+create or replace function pay.time_zone_version()
+returns text
+language sql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  -- The server names no version; what matters is what the data says, so it is fingerprinted.
+  select md5(string_agg(concat_ws(':', z.name, z.summer, z.winter), ';' order by z.name))
+  from (
+    select names.name, crew.zone_offset_at(names.name, '2013-07-01 12:00Z') as summer, crew.zone_offset_at(names.name, '2026-01-01 12:00Z') as winter
+    from unnest(array['America/New_York', 'America/Los_Angeles', 'America/Denver', 'America/Chicago', 'Europe/London', 'Asia/Tokyo']) as names (name)
+  ) as z
+$$;
+comment on function pay.time_zone_version() is 'Fingerprint of the server''s time zone data, stored with each run.';
+
+-- The run's row, visible to nobody until it is committed or published.
+create or replace function pay.new_run(p_enterprise uuid, p_period uuid, p_whole_period boolean)
+returns pay.pay_runs
+language sql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into pay.pay_runs (enterprise_id, pay_period_id, kind, whole_period, engine_version, time_zone_version, requested_by, requested_by_person)
+  values (p_enterprise, p_period, 'REGULAR', p_whole_period, '1', pay.time_zone_version(), session_user, auth.person())
+  returning *
+$$;
+comment on function pay.new_run(uuid, uuid, boolean) is
+'A new run, building.
+p_enterprise: tenant; p_period: period; p_whole_period: whether it covers everybody.';
+
 create or replace function pay.findings_sql()
 returns text
 language sql
@@ -81,8 +112,8 @@ parallel safe
 return $q$
   insert into pay.run_findings (enterprise_id, run_id, finding_no, code, crew_member_id, term_id, level, node, detail)
   select $1, $2,
-    (select count(*) from pay.run_findings as known where known.enterprise_id = $1 and known.run_id = $2)
-      + row_number() over (order by p.no, f.term_no, f.node),
+    ((select count(*) from pay.run_findings as known where known.enterprise_id = $1 and known.run_id = $2)
+      + row_number() over (order by p.no, f.term_no, f.node)) * $4 + $5 - 1,
     f.code, p.id, t.term_id, t.level, f.node,
     format('%s: %s (%s) could not be paid: %s', p.employee_id, u.term_code, t.label,
       case f.code when 'CP110' then 'no hourly rate for the day' else 'a fact that it reads is missing' end)
@@ -90,7 +121,7 @@ return $q$
   join _people as p on p.no = f.no
   join rules.ruleset_terms as t on t.enterprise_id = $1 and t.ruleset_id = $3 and t.term_no = f.term_no
   join rules.union_contract_terms as u on u.enterprise_id = t.enterprise_id and u.id = t.term_id$q$;
-comment on function pay.findings_sql() is 'INSERT of a staged plan''s findings; parameters: enterprise, run, ruleset.';
+comment on function pay.findings_sql() is 'INSERT of a staged plan''s findings; parameters: enterprise, run, ruleset, slices, number of the slice (numbers of slices don''t meet).';
 
 create or replace function pay.inputs_sql()
 returns text
@@ -102,8 +133,9 @@ comment on function pay.inputs_sql() is 'SELECT of the number of staged legs and
 
 -- Stages one group of positions and writes its results and findings. Returns legs read and a hash of them.
 create or replace function pay.compute_group(
-  p_run pay.pay_runs, p_period pay.pay_periods, p_positions crew.crew_position[], p_crew uuid[],
-  out leg_count integer, out input_sum numeric, out ruleset_hash text)
+  p_run pay.pay_runs, p_period pay.pay_periods, p_positions crew.crew_position[], p_tokens jsonb,
+  p_into regclass, p_slice_no integer, p_slices integer,
+  out ruleset_hash text, out leg_count integer, out input_sum numeric)
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
@@ -115,27 +147,75 @@ begin
   from rules.rulesets as r
   where r.enterprise_id = p_run.enterprise_id and r.id = v_ruleset;
 
-  perform pay.stage(p_run.enterprise_id, v_ruleset, pay.plan_tokens(p_run.enterprise_id, p_period, p_crew));
+  perform pay.stage(p_run.enterprise_id, v_ruleset, p_tokens);
 
   execute format($q$
-    insert into pay.pay_calculations (
-      enterprise_id, crew_member_id, pay_period_id, flight_pay_hours, flight_pay_amount, overtime_hours, overtime_amount,
-      delay_pay_amount, per_diem_amount, premium_pay_amount, guarantee_hours, guarantee_amount, total_gross_pay,
+    insert into %s (
+      enterprise_id, id, crew_member_id, pay_period_id, flight_pay_hours, flight_pay_amount, overtime_hours, overtime_amount,
+      delay_pay_amount, per_diem_amount, premium_pay_amount, guarantee_hours, guarantee_amount, adjustment_amount, total_gross_pay,
       calculation_date, run_id, ruleset_id, line_term, line_node, line_quantity, line_cents)
-    select $1, r.crew_member_id, $2, r.flight_pay_hours, r.flight_pay_amount, r.overtime_hours, r.overtime_amount,
-      r.delay_pay_amount, r.per_diem_amount, r.premium_pay_amount, r.guarantee_hours, r.guarantee_amount, r.total_gross_pay,
+    select $1, gen_random_uuid(), r.crew_member_id, $2, r.flight_pay_hours, r.flight_pay_amount, r.overtime_hours, r.overtime_amount,
+      r.delay_pay_amount, r.per_diem_amount, r.premium_pay_amount, r.guarantee_hours, r.guarantee_amount, 0, r.total_gross_pay,
       $3, $4, $5, r.line_term, r.line_node, r.line_quantity, r.line_cents
-    from (%s) as r$q$, pay.results_sql(p_run.enterprise_id, v_ruleset))
+    from (%s) as r$q$, p_into, pay.results_sql(p_run.enterprise_id, v_ruleset))
   using p_run.enterprise_id, p_run.pay_period_id, p_run.as_of, p_run.id, v_ruleset;
 
-  execute pay.findings_sql() using p_run.enterprise_id, p_run.id, v_ruleset;
+  execute pay.findings_sql() using p_run.enterprise_id, p_run.id, v_ruleset, p_slices, p_slice_no;
   execute pay.inputs_sql() into leg_count, input_sum;
 end
 $$;
-comment on function pay.compute_group(pay.pay_runs, pay.pay_periods, crew.crew_position[], uuid[]) is
+comment on function pay.compute_group(pay.pay_runs, pay.pay_periods, crew.crew_position[], jsonb, regclass, integer, integer) is
 'Computes one group of positions of a run.
-p_run, p_period: the run and its period; p_positions: positions under one contract; p_crew: crew members, null for all.
+p_run, p_period: the run and its period; p_positions: positions under one contract; p_tokens: from pay.plan_tokens();
+p_into: pay.pay_calculations, or pay.calculation_versions for a slice; p_slice_no, p_slices: 1 and 1 for the whole.
 Raises what rules.ruleset_for() raises.';
+
+-- Groups of positions that share their terms in the days that a period's plan can reach.
+create or replace function pay.run_groups(p_period pay.pay_periods)
+returns table (group_no integer, positions crew.crew_position[])
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query
+    select g.group_no::integer, g.positions
+    from rules.position_groups(
+      p_period.enterprise_id, daterange(p_period.contract_month - 31, (p_period.contract_month + interval '1 month')::date + 1))
+      with ordinality as g (positions, term_ids, group_no);
+  if not found then
+    raise exception using
+      errcode = 'CP213',
+      message = format('no contract terms are in force in %s', to_char(p_period.contract_month, 'YYYY-MM')),
+      hint = 'Load a contract whose effective dates cover the month.';
+  end if;
+end
+$$;
+comment on function pay.run_groups(pay.pay_periods) is
+'The groups of positions of a period, each computed by itself.
+Raises CP213 when there is none.';
+
+-- Computes all groups for the crew that the tokens let through.
+create or replace function pay.compute(
+  p_run pay.pay_runs, p_period pay.pay_periods, p_tokens jsonb, p_into regclass, p_slice_no integer, p_slices integer)
+returns table (group_no integer, ruleset_hash text, leg_count integer, input_sum numeric)
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_group record;
+begin
+  for v_group in select g.group_no, g.positions from pay.run_groups(p_period) as g loop
+    return query
+      select v_group.group_no::integer, c.ruleset_hash, c.leg_count, c.input_sum
+      from pay.compute_group(p_run, p_period, v_group.positions, p_tokens, p_into, p_slice_no, p_slices) as c;
+  end loop;
+end
+$$;
+comment on function pay.compute(pay.pay_runs, pay.pay_periods, jsonb, regclass, integer, integer) is
+'Computes all groups of positions of a run, or of a slice of it; one row a group: legs read and a hash of them.
+Arguments and errors: as pay.compute_group() and pay.run_groups().';
 
 -- What must hold before anybody sees the result.
 create or replace function pay.check_run(p_run pay.pay_runs, p_period pay.pay_periods, p_crew uuid[])
@@ -173,6 +253,54 @@ comment on function pay.check_run(pay.pay_runs, pay.pay_periods, uuid[]) is
 'Coverage: everybody employed in the period has a result of the run. Sums and citations are enforced by constraints and construction.
 Raises CP212.';
 
+-- Checks, then the flip: counts and hashes into the run's row, which is published, and the last one superseded.
+create or replace function pay.finish_run(p_run pay.pay_runs, p_period pay.pay_periods, p_crew uuid[], p_leg_count bigint, p_inputs text)
+returns pay.pay_runs
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run pay.pay_runs;
+begin
+  perform pay.check_run(p_run, p_period, p_crew);
+
+  update pay.pay_runs as r
+  set state = 'superseded'
+  where r.enterprise_id = p_run.enterprise_id
+    and r.pay_period_id = p_run.pay_period_id
+    and r.kind = 'REGULAR'
+    and r.state = 'published'
+    and p_crew is null;
+
+  update pay.pay_runs as r
+  set state = 'published',
+    finished_at = clock_timestamp(),
+    leg_count = p_leg_count,
+    crew_count = totals.crew_count,
+    line_count = totals.line_count,
+    total_amount = totals.total_amount,
+    result_hash = totals.result_hash,
+    finding_count = (select count(*) from pay.run_findings as f where f.enterprise_id = p_run.enterprise_id and f.run_id = p_run.id),
+    input_hash = encode(sha256(convert_to(p_inputs, 'UTF8')), 'hex')
+  from (
+    select count(*) as crew_count, coalesce(sum(cardinality(c.line_cents)), 0) as line_count, coalesce(sum(c.total_gross_pay), 0) as total_amount,
+      encode(sha256(coalesce(string_agg(
+        sha256(uuid_send(c.crew_member_id) || array_send(c.line_term) || array_send(c.line_node) || array_send(c.line_quantity) || array_send(c.line_cents)),
+        ''::bytea order by c.crew_member_id), '')), 'hex') as result_hash
+    from pay.pay_calculations as c
+    where c.enterprise_id = p_run.enterprise_id and c.pay_period_id = p_run.pay_period_id and c.run_id = p_run.id
+  ) as totals
+  where r.enterprise_id = p_run.enterprise_id and r.id = p_run.id
+  returning r.* into v_run;
+  return v_run;
+end
+$$;
+comment on function pay.finish_run(pay.pay_runs, pay.pay_periods, uuid[], bigint, text) is
+'Checks a run''s results and publishes it.
+p_run, p_period: the run and its period; p_crew: crew members, null for all; p_leg_count: legs read; p_inputs: ruleset hashes and hashes of the facts read.
+Raises CP212.';
+
 create or replace function pay.run(p_enterprise uuid, p_period uuid, p_crew uuid[] default null)
 returns pay.pay_runs
 language plpgsql
@@ -187,18 +315,13 @@ as $$
 declare
   v_period pay.pay_periods;
   v_run pay.pay_runs;
-  v_group record;
-  v_computed record;
-  v_legs integer := 0;
-  v_inputs text := '';
+  v_legs bigint;
+  v_inputs text;
 begin
   perform auth.require_role('payroll', 'admin', 'service_role', 'jobs');
   perform auth.require_enterprise(p_enterprise);
   v_period := pay.lock_period(p_enterprise, p_period);
-
-  insert into pay.pay_runs (enterprise_id, pay_period_id, kind, whole_period, engine_version, time_zone_version, requested_by, requested_by_person)
-  values (p_enterprise, p_period, 'REGULAR', p_crew is null, '1', pay.time_zone_version(), session_user, auth.person())
-  returning * into v_run;
+  v_run := pay.new_run(p_enterprise, p_period, p_crew is null);
 
   -- Stages have no statistics: a guess of one row must not become a loop over everybody (seen: 3.6 s in one branch).
   if p_crew is null then
@@ -206,51 +329,10 @@ begin
   end if;
   perform pay.supersede(p_enterprise, p_period, p_crew);
 
-  for v_group in
-    select g.positions
-    from rules.position_groups(p_enterprise, daterange(v_period.contract_month - 31, (v_period.contract_month + interval '1 month')::date + 1)) as g
-  loop
-    select * into v_computed from pay.compute_group(v_run, v_period, v_group.positions, p_crew);
-    v_legs := v_legs + v_computed.leg_count;
-    v_inputs := v_inputs || '|' || v_computed.ruleset_hash || ':' || v_computed.input_sum;
-  end loop;
-  if v_inputs = '' then
-    raise exception using
-      errcode = 'CP213',
-      message = format('no contract terms are in force in %s', to_char(v_period.contract_month, 'YYYY-MM')),
-      hint = 'Load a contract whose effective dates cover the month.';
-  end if;
-  perform pay.check_run(v_run, v_period, p_crew);
-
-  update pay.pay_runs as r
-  set state = 'superseded'
-  where r.enterprise_id = p_enterprise
-    and r.pay_period_id = p_period
-    and r.kind = 'REGULAR'
-    and r.state = 'published'
-    and p_crew is null;
-
-  update pay.pay_runs as r
-  set state = 'published',
-    finished_at = clock_timestamp(),
-    leg_count = v_legs,
-    crew_count = totals.crew_count,
-    line_count = totals.line_count,
-    total_amount = totals.total_amount,
-    result_hash = totals.result_hash,
-    finding_count = (select count(*) from pay.run_findings as f where f.enterprise_id = p_enterprise and f.run_id = v_run.id),
-    input_hash = encode(sha256(convert_to(v_inputs, 'UTF8')), 'hex')
-  from (
-    select count(*) as crew_count, coalesce(sum(cardinality(c.line_cents)), 0) as line_count, coalesce(sum(c.total_gross_pay), 0) as total_amount,
-      encode(sha256(coalesce(string_agg(
-        sha256(uuid_send(c.crew_member_id) || array_send(c.line_term) || array_send(c.line_node) || array_send(c.line_quantity) || array_send(c.line_cents)),
-        ''::bytea order by c.crew_member_id), '')), 'hex') as result_hash
-    from pay.pay_calculations as c
-    where c.enterprise_id = p_enterprise and c.pay_period_id = p_period and c.run_id = v_run.id
-  ) as totals
-  where r.enterprise_id = p_enterprise and r.id = v_run.id
-  returning r.* into v_run;
-  return v_run;
+  select sum(c.leg_count), string_agg('|' || c.ruleset_hash || ':' || c.input_sum, '' order by c.group_no)
+  into v_legs, v_inputs
+  from pay.compute(v_run, v_period, pay.plan_tokens(p_enterprise, v_period, p_crew), 'pay.pay_calculations', 1, 1) as c;
+  return pay.finish_run(v_run, v_period, p_crew, v_legs, v_inputs);
 end
 $$;
 alter function pay.run(uuid, uuid, uuid[]) owner to crewpay_definer;
@@ -260,19 +342,3 @@ comment on function pay.run(uuid, uuid, uuid[]) is
 p_enterprise: tenant; p_period: an open pay period; p_crew: only these crew members (the others keep their results), null for everybody.
 A repeat on the same facts gives the same lines. Inputs that can''t be paid are in pay.run_findings.
 Raises CP210 (a run is in progress), CP211 (period not open), CP212 (coverage), CP213 (no terms), CP214 (unknown period), CP201 to CP206 (terms).';
-
-create or replace function pay.time_zone_version()
-returns text
-language sql
-stable
-parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-  -- The server names no version; what matters is what the data says, so it is fingerprinted.
-  select md5(string_agg(concat_ws(':', z.name, z.summer, z.winter), ';' order by z.name))
-  from (
-    select names.name, crew.zone_offset_at(names.name, '2013-07-01 12:00Z') as summer, crew.zone_offset_at(names.name, '2026-01-01 12:00Z') as winter
-    from unnest(array['America/New_York', 'America/Los_Angeles', 'America/Denver', 'America/Chicago', 'Europe/London', 'Asia/Tokyo']) as names (name)
-  ) as z
-$$;
-comment on function pay.time_zone_version() is 'Fingerprint of the server''s time zone data, stored with each run.';

@@ -1,0 +1,113 @@
+"""A pay run on several backends: the crew in slices, all computed under one snapshot, published in one step.
+
+The protocol is in `sql/pay/workers.sql`. Here is the part of the client: one connection that coordinates, one for each
+worker, and the clean-up when anything fails. A client that is killed leaves rows that nobody sees; pay.purge_runs()
+removes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import ExitStack, closing, suppress
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg import IsolationLevel, sql
+from psycopg.rows import dict_row
+
+from crewpay_sync.importers.queries import query
+from crewpay_sync.tenants import act_as
+
+# Facts that somebody changes in the middle refuse the snapshot's key checks: then the run starts again.
+TRIES = 3
+
+Row = dict[str, Any]
+Connect = Callable[[], psycopg.Connection[Any]]
+
+
+def row(conn: psycopg.Connection[Any], name: str, values: Row) -> Row:
+    """The one row of a statement of sql/pay_workers.sql."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        found = cursor.execute(query("pay_workers", name), values).fetchone()
+    if found is None:
+        raise AssertionError(f"{name} returns a row")
+    return found
+
+
+def compute_slice(conn: psycopg.Connection[Any], snapshot: str, run: UUID, slice_no: int, slices: int) -> int:
+    """One slice in a transaction of its own under the coordinator's snapshot; the legs read."""
+    conn.set_isolation_level(IsolationLevel.REPEATABLE_READ)
+    try:
+        with conn.transaction():
+            conn.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(snapshot)))
+            return int(row(conn, "slice", {"run": run, "slice": slice_no, "slices": slices})["legs"])
+    finally:
+        if not conn.closed:
+            conn.set_isolation_level(None)
+
+
+def compute_slices(workers: list[psycopg.Connection[Any]], snapshot: str, run: UUID) -> None:
+    """All slices, a thread for each; the first failure stops the others and is raised."""
+    slices = len(workers)
+    with ThreadPoolExecutor(slices) as pool:
+        tasks = [
+            pool.submit(compute_slice, conn, snapshot, run, number, slices)
+            for number, conn in enumerate(workers, start=1)
+        ]
+        try:
+            done, _ = wait(tasks, return_when=FIRST_EXCEPTION)
+            failures = [error for error in (task.exception() for task in done) if error is not None]
+        except BaseException:  # interrupted
+            stop(workers)
+            raise
+        if failures:
+            stop(workers)
+            raise failures[0]
+
+
+def stop(workers: list[psycopg.Connection[Any]]) -> None:
+    """Asks the servers of all workers to stop what they do."""
+    for conn in workers:
+        with suppress(psycopg.Error):
+            conn.cancel()
+
+
+def run_once(conn: psycopg.Connection[Any], workers: list[psycopg.Connection[Any]], period: UUID) -> Row:
+    """One attempt. When it fails its rows are removed, if the database can still be reached."""
+    run = row(conn, "begin", {"period": period})["id"]
+    try:
+        with conn.transaction():
+            conn.execute("set local idle_in_transaction_session_timeout = 0")
+            snapshot = row(conn, "hold", {"run": run})["snapshot"]
+            compute_slices(workers, snapshot, run)
+            return row(conn, "publish", {"run": run})
+    except BaseException:
+        for other in (conn, *workers):
+            with suppress(psycopg.Error):
+                row(other, "purge", {"run": run})
+                break
+        raise
+
+
+def run_on_workers(
+    conn: psycopg.Connection[Any], connect: Connect, enterprise_slug: str, period: UUID, workers: int
+) -> Row:
+    """Runs a period on `workers` backends as the tenant's payroll; the published run as `pay.run` reports it.
+
+    `conn` (autocommit) coordinates and acts as the principal already; `connect` opens a worker's connection (autocommit).
+    """
+    with ExitStack() as stack:
+        others = []
+        for _ in range(workers):
+            other = stack.enter_context(closing(connect()))
+            stack.enter_context(act_as(other, enterprise_slug, "payroll"))
+            others.append(other)
+        for attempt in range(1, TRIES + 1):
+            try:
+                return run_once(conn, others, period)
+            except psycopg.errors.SerializationFailure:
+                if attempt == TRIES:
+                    raise
+    raise AssertionError("a run is published or raises")

@@ -1,0 +1,1 @@
+drop table pay.run_slices;

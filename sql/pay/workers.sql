@@ -1,0 +1,320 @@
+-- A run on several backends: `crewpay pay run --workers N`. One session coordinates, the others compute slices of the crew under
+-- its snapshot and commit them as versions of a run that nobody sees; then the coordinator publishes in one step.
+--
+--   coordinator                                         workers
+--   begin_run(): the run, building          [commit]
+--   hold_run(): locks the period, exports its snapshot
+--                                                       set transaction snapshot; compute_slice()   [commit]
+--   publish_run(): checks, moves, publishes [commit]
+--
+-- Whoever dies, the last published result stays in force; purge_runs() removes what is left over.
+
+-- The crew of a slice are neighbours by employee number: who flies together tends to be numbered together, and findings keep their order.
+create or replace function pay.slice_tokens(p_period pay.pay_periods, p_slice_no integer, p_slices integer)
+returns jsonb
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_first text;
+  v_last text;
+begin
+  select min(c.employee_id), max(c.employee_id)
+  into v_first, v_last
+  from (
+    select m.employee_id, ntile(p_slices) over (order by m.employee_id) as slice_no
+    from crew.crew_members as m
+    where m.enterprise_id = p_period.enterprise_id
+      and m.hire_date <= p_period.end_date
+      and (m.termination_date is null or m.termination_date >= p_period.contract_month)
+  ) as c
+  where c.slice_no = p_slice_no;
+
+  -- Everything else of the plan is as for everybody: what it knows of the crew comes from this table.
+  return pay.plan_tokens(p_period.enterprise_id, p_period, null) || jsonb_build_object(
+    '@members@', format('(select m.* from crew.crew_members as m where m.employee_id between %L and %L)', v_first, v_last));
+end
+$$;
+comment on function pay.slice_tokens(pay.pay_periods, integer, integer) is
+'What the tokens of a plan stand for in one slice of the crew, as pay.plan_tokens().
+p_period: the period; p_slice_no: slice, from 1; p_slices: how many.';
+
+create or replace function pay.building_run(p_run uuid)
+returns pay.pay_runs
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run pay.pay_runs;
+begin
+  select * into v_run
+  from pay.pay_runs as r
+  where r.enterprise_id = (select auth.enterprise_id()) and r.id = p_run and r.state = 'building';
+  if not found then
+    raise exception using
+      errcode = 'CP214',
+      message = format('no run %s is being built', p_run),
+      hint = 'Start one: pay.begin_run(), or crewpay pay run --workers 2.';
+  end if;
+  return v_run;
+end
+$$;
+comment on function pay.building_run(uuid) is
+'A run in progress of the caller''s enterprise.
+p_run: run. Raises CP214.';
+
+create or replace function pay.begin_run(p_enterprise uuid, p_period uuid)
+returns pay.pay_runs
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set client_min_messages = warning
+as $$
+declare
+  v_period pay.pay_periods;
+begin
+  perform auth.require_role('payroll', 'admin', 'service_role', 'jobs');
+  perform auth.require_enterprise(p_enterprise);
+  v_period := pay.lock_period(p_enterprise, p_period);
+  -- Compiled and committed before the snapshot: workers find them, instead of each storing the same.
+  perform rules.ruleset_for(p_enterprise, g.positions, v_period.contract_month) from pay.run_groups(v_period) as g;
+  return pay.new_run(p_enterprise, p_period, true);
+end
+$$;
+alter function pay.begin_run(uuid, uuid) owner to crewpay_definer;
+revoke all on function pay.begin_run(uuid, uuid) from public;
+grant execute on function pay.begin_run(uuid, uuid) to crewpay_payroll, crewpay_admin, crewpay_service, crewpay_jobs;
+comment on function pay.begin_run(uuid, uuid) is
+'Starts a run of a whole period that several sessions compute (crewpay pay run --workers); returns it. Commit it before pay.hold_run().
+p_enterprise: tenant; p_period: an open pay period.
+Raises CP210 (a run is in progress), CP211 (period not open), CP213 (no terms), CP214 (unknown period), CP201 to CP206 (terms).';
+
+create or replace function pay.hold_run(p_run uuid)
+returns text
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run pay.pay_runs;
+begin
+  perform auth.require_role('payroll', 'admin', 'service_role', 'jobs');
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception using
+      errcode = '25001',
+      message = 'a run is coordinated in a read committed transaction',
+      hint = 'In any other the coordinator could not see what the workers committed.';
+  end if;
+  v_run := pay.building_run(p_run);
+  perform pay.lock_period(v_run.enterprise_id, v_run.pay_period_id);
+  -- Until the transaction ends this row lock also says that the run is alive.
+  update pay.pay_runs as r set as_of = now() where r.enterprise_id = v_run.enterprise_id and r.id = v_run.id;
+  return pg_export_snapshot();
+end
+$$;
+alter function pay.hold_run(uuid) owner to crewpay_definer;
+revoke all on function pay.hold_run(uuid) from public;
+grant execute on function pay.hold_run(uuid) to crewpay_payroll, crewpay_admin, crewpay_service, crewpay_jobs;
+comment on function pay.hold_run(uuid) is
+'Locks the period of a run until the transaction ends, which pay.publish_run() must be part of, and exports the snapshot that all workers
+read under (set transaction snapshot); returns its name.
+p_run: run of pay.begin_run(), committed.
+Raises CP210 (a run is in progress), CP211 (period not open), CP214 (unknown run), 25001 (isolation level).';
+
+create or replace function pay.compute_slice(p_run uuid, p_slice_no integer, p_slices integer)
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set client_min_messages = warning
+set jit = off
+set work_mem = '256MB'
+set enable_nestloop = off
+as $$
+declare
+  v_run pay.pay_runs;
+  v_period pay.pay_periods;
+  v_legs integer;
+begin
+  perform auth.require_role('payroll', 'admin', 'service_role', 'jobs');
+  if current_setting('transaction_isolation') <> 'repeatable read' then
+    raise exception using
+      errcode = '25001',
+      message = 'a slice is computed in a repeatable read transaction',
+      hint = 'All slices share the snapshot of pay.hold_run(): set transaction snapshot.';
+  elsif p_slice_no is null or p_slices is null or p_slice_no not between 1 and p_slices then
+    raise exception using
+      errcode = '22023',
+      message = format('there is no slice %s of %s', p_slice_no, p_slices),
+      hint = 'Slices are numbered from 1.';
+  end if;
+  v_run := pay.building_run(p_run);
+  select * into v_period
+  from pay.pay_periods as p
+  where p.enterprise_id = v_run.enterprise_id and p.id = v_run.pay_period_id;
+
+  with computed as (
+    insert into pay.run_slices (enterprise_id, run_id, group_no, slice_no, slices, snapshot, ruleset_hash, leg_count, input_sum)
+    select v_run.enterprise_id, v_run.id, c.group_no, p_slice_no, p_slices, pg_current_snapshot()::text, c.ruleset_hash, c.leg_count, c.input_sum
+    from pay.compute(
+      v_run, v_period, pay.slice_tokens(v_period, p_slice_no, p_slices), 'pay.calculation_versions', p_slice_no, p_slices) as c
+    returning leg_count
+  )
+  select sum(c.leg_count) into v_legs
+  from computed as c;
+  return v_legs;
+end
+$$;
+alter function pay.compute_slice(uuid, integer, integer) owner to crewpay_definer;
+revoke all on function pay.compute_slice(uuid, integer, integer) from public;
+grant execute on function pay.compute_slice(uuid, integer, integer) to crewpay_payroll, crewpay_admin, crewpay_service, crewpay_jobs;
+comment on function pay.compute_slice(uuid, integer, integer) is
+'Computes one slice of the crew of a run in progress; returns the legs read. Nobody sees the results before pay.publish_run().
+p_run: run of pay.begin_run(); p_slice_no: slice, from 1; p_slices: how many, the same for all.
+Raises CP214 (unknown run), 25001 (isolation level), 22023 (no such slice).';
+
+-- The findings of slices get the numbers that one session would have given them.
+create or replace function pay.number_findings(p_run pay.pay_runs, p_slices integer)
+returns void
+language sql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  with staged as (
+    delete from pay.run_findings as f
+    where f.enterprise_id = p_run.enterprise_id and f.run_id = p_run.id
+    returning f.*
+  )
+  insert into pay.run_findings (enterprise_id, run_id, finding_no, code, crew_member_id, term_id, level, node, detail)
+  select f.enterprise_id, f.run_id, row_number() over (order by s.positions, f.finding_no % p_slices, f.finding_no),
+    f.code, f.crew_member_id, f.term_id, f.level, f.node, f.detail
+  from staged as f
+  join pay.pay_calculations as c on c.enterprise_id = f.enterprise_id
+    and c.run_id = f.run_id
+    and c.crew_member_id = f.crew_member_id
+  join rules.rulesets as s on s.enterprise_id = c.enterprise_id and s.id = c.ruleset_id
+$$;
+comment on function pay.number_findings(pay.pay_runs, integer) is
+'Numbers the findings of a run''s slices from one, in the order of groups and employees.
+p_run: run, its results moved; p_slices: how many slices.';
+
+create or replace function pay.publish_run(p_run uuid)
+returns pay.pay_runs
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set client_min_messages = warning
+set jit = off
+set work_mem = '256MB'
+set enable_nestloop = off
+as $$
+declare
+  v_run pay.pay_runs;
+  v_period pay.pay_periods;
+  v_slices record;
+begin
+  perform auth.require_role('payroll', 'admin', 'service_role', 'jobs');
+  v_run := pay.building_run(p_run);
+  v_period := pay.lock_period(v_run.enterprise_id, v_run.pay_period_id);
+
+  select
+    coalesce(max(g.slices), 0) as slices,
+    coalesce(bool_and(g.complete), false) and count(distinct g.snapshot) = 1 as complete,
+    sum(g.leg_count)::bigint as leg_count,
+    string_agg('|' || g.ruleset_hash || ':' || g.input_sum, '' order by g.group_no) as inputs
+  into v_slices
+  from (
+    select s.group_no, max(s.slices) as slices, max(s.snapshot) as snapshot, max(s.ruleset_hash) as ruleset_hash,
+      sum(s.leg_count) as leg_count, sum(s.input_sum) as input_sum,
+      count(*) = max(s.slices) and count(distinct (s.slices, s.snapshot, s.ruleset_hash)) = 1 as complete
+    from pay.run_slices as s
+    where s.enterprise_id = v_run.enterprise_id and s.run_id = v_run.id
+    group by s.group_no
+  ) as g;
+  if not v_slices.complete then
+    raise exception using
+      errcode = 'CP212',
+      message = 'slices are missing, or were not read under one snapshot',
+      detail = format('run %s', v_run.id),
+      hint = 'Start again: crewpay pay run --workers. Nothing was published.';
+  end if;
+
+  perform pay.supersede(v_run.enterprise_id, v_run.pay_period_id, null);
+  with staged as (
+    delete from pay.calculation_versions as v
+    where v.enterprise_id = v_run.enterprise_id and v.run_id = v_run.id
+    returning v.*
+  )
+  insert into pay.pay_calculations (
+    enterprise_id, id, crew_member_id, pay_period_id, flight_pay_hours, flight_pay_amount, overtime_hours, overtime_amount,
+    delay_pay_amount, per_diem_amount, premium_pay_amount, guarantee_hours, guarantee_amount, adjustment_amount, total_gross_pay,
+    calculation_date, run_id, ruleset_id, line_term, line_node, line_quantity, line_cents)
+  select
+    enterprise_id, id, crew_member_id, pay_period_id, flight_pay_hours, flight_pay_amount, overtime_hours, overtime_amount,
+    delay_pay_amount, per_diem_amount, premium_pay_amount, guarantee_hours, guarantee_amount, adjustment_amount, total_gross_pay,
+    v_run.as_of, run_id, ruleset_id, line_term, line_node, line_quantity, line_cents
+  from staged;
+  perform pay.number_findings(v_run, v_slices.slices);
+  delete from pay.run_slices as s where s.enterprise_id = v_run.enterprise_id and s.run_id = v_run.id;
+
+  return pay.finish_run(v_run, v_period, null, v_slices.leg_count, v_slices.inputs);
+end
+$$;
+alter function pay.publish_run(uuid) owner to crewpay_definer;
+revoke all on function pay.publish_run(uuid) from public;
+grant execute on function pay.publish_run(uuid) to crewpay_payroll, crewpay_admin, crewpay_service, crewpay_jobs;
+comment on function pay.publish_run(uuid) is
+'Publishes a run whose slices are all committed, in one step, with the counts and hashes that pay.run() gives; returns it.
+p_run: run of pay.begin_run(); call it in the transaction of pay.hold_run().
+Raises CP210 (another run holds the period), CP211 (period not open), CP212 (slices missing, coverage), CP214 (unknown run).';
+
+-- A run is alive while its coordinator or a worker holds its row; a minute lies between begin_run() and hold_run() at most.
+create or replace function pay.purge_runs(p_run uuid default null)
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_selected text := nullif(current_setting('app.current_enterprise_id', true), '');
+  v_enterprise uuid;
+  v_run uuid;
+  v_runs integer := 0;
+begin
+  for v_enterprise in
+    select e.id from auth.enterprises() as e (id) where v_selected is null or e.id = v_selected::uuid
+  loop
+    perform set_config('app.current_enterprise_id', v_enterprise::text, true);
+    perform auth.require_role('payroll', 'admin', 'service_role', 'jobs');
+    for v_run in
+      select r.id
+      from pay.pay_runs as r
+      where r.enterprise_id = v_enterprise
+        and r.state = 'building'
+        and case when p_run is null then r.started_at < clock_timestamp() - interval '1 minute' else r.id = p_run end
+      for update skip locked
+    loop
+      delete from pay.run_slices as s where s.enterprise_id = v_enterprise and s.run_id = v_run;
+      delete from pay.run_findings as f where f.enterprise_id = v_enterprise and f.run_id = v_run;
+      delete from pay.calculation_versions as v where v.enterprise_id = v_enterprise and v.run_id = v_run;
+      delete from pay.pay_runs as r where r.enterprise_id = v_enterprise and r.id = v_run;
+      v_runs := v_runs + 1;
+    end loop;
+  end loop;
+  perform set_config('app.current_enterprise_id', coalesce(v_selected, ''), true);
+  return v_runs;
+end
+$$;
+alter function pay.purge_runs(uuid) owner to crewpay_definer;
+revoke all on function pay.purge_runs(uuid) from public;
+grant execute on function pay.purge_runs(uuid) to crewpay_payroll, crewpay_admin, crewpay_service, crewpay_jobs;
+comment on function pay.purge_runs(uuid) is
+'Removes runs that were begun and will never be published, with all their rows; returns how many. A run whose sessions live is left alone.
+p_run: only this one; null for all that were begun more than a minute ago. In every enterprise of the caller, or the one selected.';
