@@ -137,7 +137,8 @@ begin
     return;
   end if;
 
-  v_filled := rules.fill_template(v_type.template, p_formula);
+  -- Names of helper measures carry the term's code, so that two terms of one preset don't meet.
+  v_filled := rules.fill_template(replace(v_type.template::text, '$self_', rules.helper_name('of', p_term_code) || '_')::jsonb, p_formula);
   if v_filled is null or v_filled = '{}' then
     raise exception using
       errcode = 'CP202',
@@ -145,8 +146,6 @@ begin
       detail = 'at $',
       hint = 'See rules.formula_types for what the preset offers.';
   end if;
-  -- Names of helper measures carry the term's code, so that two terms of one preset don't meet.
-  v_filled := replace(v_filled::text, '$self_', rules.helper_name('of', p_term_code) || '_')::jsonb;
   v_own_when := p_formula -> 'when';
 
   for v_filled in

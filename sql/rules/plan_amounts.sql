@@ -55,6 +55,28 @@ $$;
 comment on function rules.plan_credit(rules.compiled_term[], jsonb) is
 'SELECT of the stage _credit: every credit amount with its term, node, the day whose rate pays it and the day it is booked to.';
 
+-- What credit of the month itself counts toward the guarantee or the threshold: the winner's excess and the adds, by their flags.
+create or replace function rules.month_more_sql(p_terms rules.compiled_term[], p_candidates text, p_guarantee boolean)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(string_agg(
+    case t.combine
+      when 'add' then format('coalesce(t%s, 0)', t.term_no)
+      else format('case when t%s = greatest(%s) then greatest(0, t%1$s - base_credit) else 0 end', t.term_no, p_candidates) end,
+    ' + ' order by t.term_no), '0::numeric')
+  from unnest(p_terms) as t
+  where t.level = 'month'
+    and t.kind = 'credit'
+    and not t.is_guarantee
+    and case when p_guarantee then t.toward_guarantee else t.toward_threshold end
+$$;
+comment on function rules.month_more_sql(rules.compiled_term[], text, boolean) is
+'SQL for the credit that the month''s own terms add to its guarantee or threshold total.
+p_candidates: the competing terms as t<no>, …; p_guarantee: toward the guarantee, else toward the threshold.';
+
 -- The month to date at the end of the period and, where the period isn't the month's first, at the end of the one before:
 -- a period pays what the month to date adds.
 create or replace function rules.plan_months(p_terms rules.compiled_term[], p_measures jsonb)
@@ -141,8 +163,10 @@ offset 0$q$, v_sums,
   v_sql := format(E'select m.*, month_paid_credit as base_credit%s\nfrom (%s) as m\noffset 0', rules.term_columns(p_terms, 'month'), v_sql);
   -- A greatest-of of the month counts toward the guarantee; of several guarantees only the greatest shortfall is paid.
   -- guaranteed_minutes is what the contract guarantees, guarantee_minutes what it guarantees where its condition holds.
-  return format(E'select m.*, %s as month_excess, greatest(%s, null::numeric) as guarantee_minutes, greatest(%s, null::numeric) as guaranteed_minutes\nfrom (%s) as m',
+  -- month_…_more: what the month's own credit adds to the totals that guarantee and overtime read.
+  return format(E'select m.*, %s as month_excess, %s as month_guarantee_more, %s as month_threshold_more,\n  greatest(%s, null::numeric) as guarantee_minutes, greatest(%s, null::numeric) as guaranteed_minutes\nfrom (%s) as m',
     case when v_excess is null then '0::numeric' else format('greatest(0, greatest(%s) - base_credit)', v_excess) end,
+    rules.month_more_sql(p_terms, v_excess, true), rules.month_more_sql(p_terms, v_excess, false),
     coalesce(v_guarantee, 'null::numeric'),
     coalesce((select string_agg(format('(%s)', (t.quantity).sql), ', ') from unnest(p_terms) as t where t.level = 'month' and t.is_guarantee), 'null::numeric'),
     v_sql);
@@ -243,7 +267,15 @@ where q.quantity is distinct from 0',
         'select q.no, %s::smallint, 0::bigint, q.quantity::numeric, %s
 from (
   select x.no, sum(case when at_end then quantity else -quantity end) as quantity%s
-  from (select m.*, %s as quantity, (%s) as price from _months as m offset 0) as x
+  from (
+    select m.*, %s as quantity, (%s) as price
+    from (
+      select m.*, month_paid_credit + month_excess as month_paid_all, month_guarantee_credit + month_guarantee_more as month_guarantee_all,
+        month_threshold_credit + month_threshold_more as month_threshold_all
+      from _months as m
+    ) as m
+    offset 0
+  ) as x
   group by x.no
 ) as q
 join _people as p on p.no = q.no
@@ -251,7 +283,9 @@ where q.quantity <> 0',
         v_term.term_no,
         rules.price_sql(jsonb_populate_record(v_term, jsonb_build_object('price', to_jsonb((v_term.price)) || '{"sql": "q.price"}')),
           'q.quantity', rules.rate_sql('@period_last_day@')),
-        ', max(price) filter (where at_end) as price', v_quantity, coalesce((v_term.price).sql, 'null::numeric'));
+        ', max(price) filter (where at_end) as price',
+        regexp_replace(v_quantity, '\mmonth_(paid|guarantee|threshold)_credit\M', 'month_\1_all', 'g'),
+        regexp_replace(coalesce((v_term.price).sql, 'null::numeric'), '\mmonth_(paid|guarantee|threshold)_credit\M', 'month_\1_all', 'g'));
     elsif v_term.level = 'month' and v_term.kind = 'credit' and not v_term.is_guarantee then
       v_branches := v_branches || format(
         'select q.no, %s::smallint, 0::bigint, q.quantity::numeric, %s
@@ -279,7 +313,7 @@ where q.quantity <> 0',
     v_branches := v_branches || format(
       'select q.no, q.term_no, 0::bigint, q.quantity, %s
 from (
-  select m.no, (case %s end)::smallint as term_no, guarantee_minutes - month_guarantee_credit - month_excess as quantity
+  select m.no, (case %s end)::smallint as term_no, guarantee_minutes - month_guarantee_credit - month_guarantee_more as quantity
   from _months as m
   where m.at_end and m.month_is_last
 ) as q
@@ -307,7 +341,11 @@ as $$
       join (values
         ('leg', '_legs', 'leg_no'), ('duty', '_duties', 'report::bigint'), ('day', '_days', 'day::bigint'),
         ('trip', '_trips', 'trip_no'), ('month', '(select m.* from _months as m where m.at_end)', '0::bigint')) as l (level, stage, node) on l.level = t.level
-      where t.kind = 'credit' and (t.quantity).nullable))
+      where t.kind = 'credit' and (t.quantity).nullable),
+    (select string_agg(format('select m.no, ''CP111'', %s::smallint, 0::bigint from _months as m where m.at_end and (%s) and (%s) is null',
+        t.term_no, coalesce((t.gate).sql, 'true'), (t.quantity).sql), E'\nunion all\n' order by t.term_no)
+      from unnest(p_terms) as t
+      where t.kind = 'pay' and t.level = 'month' and (t.quantity).nullable))
 $$;
 comment on function rules.plan_findings(rules.compiled_term[]) is
 'SELECT of the stage _findings: code, term and node of every amount that a missing rate (CP110) or fact (CP111) kept from being paid.';
