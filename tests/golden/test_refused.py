@@ -116,7 +116,9 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def contract(airline: Any, *terms: dict[str, Any], **rest: Any) -> dict[str, Any]:
-    named = [{"code": f"T_{n}", **term} if "code" not in term else term for n, term in enumerate(terms, start=1)]
+    named = [
+        {"code": f"T_{n}", **term} if "code" not in term else term for n, term in enumerate(terms, start=1)
+    ]
     document: dict[str, Any] = airline.contract({"terms": named, **rest})
     return document
 
@@ -143,7 +145,9 @@ def test_term_is_refused(airline: Any, code: str, formula: dict[str, Any]) -> No
     assert kept == (0,), "all or nothing"
 
 
-@pytest.mark.parametrize("hours", ["4:20", 4, 4.333333, {"if": [{"==": [{"var": "month.days"}, 31]}, "4:07", "4:20"]}])
+@pytest.mark.parametrize(
+    "hours", ["4:20", 4, 4.333333, {"if": [{"==": [{"var": "month.days"}, 31]}, "4:07", "4:20"]}]
+)
 def test_what_a_duration_may_be(airlines: Callable[[], Any], hours: Any) -> None:
     made = airlines()
     made.load(contract(made, {"type": "monthly_guarantee", "hours": hours}))
@@ -178,7 +182,11 @@ def test_measures_in_a_circle(airline: Any) -> None:
 
 
 def test_a_measure_of_itself(airline: Any) -> None:
-    refused(airline, "CP206", contract(airline, {"formula": {"type": "measure", "name": "egg", "level": "leg", "basis": "egg"}}))
+    refused(
+        airline,
+        "CP206",
+        contract(airline, {"formula": {"type": "measure", "name": "egg", "level": "leg", "basis": "egg"}}),
+    )
 
 
 def test_two_measures_of_one_name(airline: Any) -> None:
