@@ -65,6 +65,44 @@ comment on function pay.readable_calculation(uuid, uuid) is
 'The current result of a crew member and period, if the caller may read it.
 Raises CP214 (none, or not yours), 42501.';
 
+-- Legs for people: flight, route, scheduled and actual departure and block.
+create or replace function pay.leg_headings(p_enterprise uuid, p_leg_nos bigint[], p_as_of timestamptz)
+returns table (leg_no bigint, departure_at bigint, heading text)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  -- Keys first, so that the flights are looked up and not scanned.
+  v_flights uuid[] := array(
+    select a.flight_id
+    from crew.crew_assignments as a
+    where a.enterprise_id = p_enterprise and a.leg_no = any (p_leg_nos) and a.flight_id is not null);
+begin
+  return query
+  select a.leg_no,
+    floor(date_part('epoch', coalesce(f.actual_departure, f.scheduled_departure, a.duty_start_time)) / 60)::bigint,
+    case when f.id is null then format('%s  %s', initcap(a.activity::text), pay.minutes_text(
+      (date_part('epoch', a.duty_end_time - a.duty_start_time) / 60)::numeric))
+    else format('%s %s–%s%s  sched %s %s, actual %s%s%s', f.flight_number, f.origin_airport, f.destination_airport,
+      case when a.position = 'OPERATING' then '' else ' ' || lower(a.position::text) end,
+      to_char(f.scheduled_departure at time zone o.time_zone, 'HH24:MI'),
+      pay.minutes_text((date_part('epoch', f.scheduled_arrival - f.scheduled_departure) / 60)::numeric),
+      coalesce(to_char(f.actual_departure at time zone o.time_zone, 'HH24:MI') || ' '
+        || coalesce(pay.minutes_text((date_part('epoch', f.actual_arrival - f.actual_departure) / 60)::numeric), '(no arrival)'), '—'),
+      case when f.status in ('CANCELLED', 'DIVERTED') then ' ' || lower(f.status::text) else '' end,
+      case when f.source = 'inferred' then ' (inferred)' else '' end) end
+  from crew.crew_assignments as a
+  left join crew.flights_as_of(p_as_of) as f on f.enterprise_id = p_enterprise and f.id = any (v_flights) and f.id = a.flight_id
+  left join crew.airports as o on o.iata = f.origin_airport
+  where a.enterprise_id = p_enterprise and a.leg_no = any (p_leg_nos);
+end
+$$;
+comment on function pay.leg_headings(uuid, bigint[], timestamptz) is
+'Legs for people: departure (minutes since 1970 UTC) and a line with flight, route, scheduled and actual times and block.
+p_enterprise: tenant; p_leg_nos: legs; p_as_of: facts on record then.';
+
 create or replace function pay.explain(p_crew_member uuid, p_period uuid)
 returns table (
   item_no integer, level text, node bigint, heading text, component pay.component, term_code text, label text,
@@ -92,11 +130,18 @@ begin
 
   return query
   with terms as materialized (
-    select t.term_no, t.kind, t.level, t.component, t.label, t.expanded, u.term_code, u.term_title,
+    select t.term_no, t.kind, t.level, t.component, t.expanded, u.term_code,
+      -- A kind written directly has no name but its clause's title.
+      case when t.label in ('credit', 'pay', 'premium') then lower(left(u.term_title, 1)) || substr(u.term_title, 2) else t.label end as label,
       t.kind = 'credit' and coalesce(t.expanded ->> 'combine', 'greatest') = 'greatest' as competes
     from rules.ruleset_terms as t
     join rules.union_contract_terms as u on u.enterprise_id = t.enterprise_id and u.id = t.term_id
     where t.enterprise_id = v_calculation.enterprise_id and t.ruleset_id = v_calculation.ruleset_id
+  ),
+  leg_headings as materialized (
+    select h.leg_no, h.departure_at, h.heading
+    from pay.leg_headings(v_calculation.enterprise_id,
+      array(select (n ->> 'leg_no')::bigint from jsonb_array_elements(v_nodes -> 'legs') as n), v_run.as_of) as h
   ),
   nodes as materialized (
     -- Every node with its place in the statement: trip, duty, leg.
@@ -110,11 +155,9 @@ begin
     select 'duty', (n ->> 'report')::bigint, (n ->> 'trip_no')::bigint, (n ->> 'report')::bigint, null, n, (n ->> 'day')::integer
     from jsonb_array_elements(v_nodes -> 'duties') as n
     union all
-    select 'leg', (n ->> 'leg_no')::bigint, (n ->> 'trip_no')::bigint, (n ->> 'report')::bigint,
-      floor(date_part('epoch', coalesce(f.actual_departure, f.scheduled_departure, a.duty_start_time)) / 60)::bigint, n, (n ->> 'day')::integer
+    select 'leg', (n ->> 'leg_no')::bigint, (n ->> 'trip_no')::bigint, (n ->> 'report')::bigint, l.departure_at, n, (n ->> 'day')::integer
     from jsonb_array_elements(v_nodes -> 'legs') as n
-    join crew.crew_assignments as a on a.leg_no = (n ->> 'leg_no')::bigint and a.enterprise_id = v_calculation.enterprise_id
-    left join crew.flights_as_of(v_run.as_of) as f on f.enterprise_id = a.enterprise_id and f.id = a.flight_id
+    join leg_headings as l on l.leg_no = (n ->> 'leg_no')::bigint
     union all
     select 'month', 0, null, null, null, n, v_period.end_date - date '1970-01-01'
     from jsonb_array_elements(v_nodes -> 'months') as n
@@ -160,7 +203,7 @@ begin
         when 'day' then format('Day %s', to_char(date '1970-01-01' + p.node::integer, 'DD Mon'))
         when 'duty' then format('Duty  %s – %s  %s', pay.local_text(p.node::integer, v_zone, 'DD Mon HH24:MI'),
           pay.local_text((p.n ->> 'release')::integer, v_zone, 'HH24:MI'), pay.minutes_text((p.n ->> 'release')::numeric - p.node))
-        when 'leg' then pay.leg_heading(v_calculation.enterprise_id, p.node, v_run.as_of)
+        when 'leg' then l.heading
         when 'month' then format('Month %s', to_char(v_period.contract_month, 'YYYY-MM')) end as heading,
       null::pay.component as component, null::text as term_code, null::text as label,
       (p.n ->> 'credit')::numeric as quantity,
@@ -171,6 +214,7 @@ begin
       'heading' as outcome
     from placed as p
     left join crew.trips as t on t.enterprise_id = v_calculation.enterprise_id and t.trip_no = p.node and p.level = 'trip'
+    left join leg_headings as l on l.leg_no = p.node and p.level = 'leg'
   ),
   paid as (
     select p.trip_at, p.report, p.leg_at, p.level, p.node, 1 as rank, l.term_no, null::text as heading, l.component, l.term_code, l.label, l.quantity,
@@ -239,28 +283,3 @@ comment on function pay.explain(uuid, uuid) is
 p_crew_member: crew members see only themselves; p_period: pay period.
 outcome: total, component, heading, paid (a line), lost (a candidate of a greatest-of that did not win).
 Raises CP214 (no result that you may see), 42501.';
-
-create or replace function pay.leg_heading(p_enterprise uuid, p_leg_no bigint, p_as_of timestamptz)
-returns text
-language sql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-  select case when f.id is null then format('%s  %s', initcap(a.activity::text), pay.minutes_text(
-      (date_part('epoch', a.duty_end_time - a.duty_start_time) / 60)::numeric))
-    else format('%s %s–%s%s  sched %s %s, actual %s%s%s', f.flight_number, f.origin_airport, f.destination_airport,
-      case when a.position = 'OPERATING' then '' else ' ' || lower(a.position::text) end,
-      to_char(f.scheduled_departure at time zone o.time_zone, 'HH24:MI'),
-      pay.minutes_text((date_part('epoch', f.scheduled_arrival - f.scheduled_departure) / 60)::numeric),
-      coalesce(to_char(f.actual_departure at time zone o.time_zone, 'HH24:MI') || ' '
-        || coalesce(pay.minutes_text((date_part('epoch', f.actual_arrival - f.actual_departure) / 60)::numeric), '(no arrival)'), '—'),
-      case when f.status in ('CANCELLED', 'DIVERTED') then ' ' || lower(f.status::text) else '' end,
-      case when f.source = 'inferred' then ' (inferred)' else '' end) end
-  from crew.crew_assignments as a
-  left join crew.flights_as_of(p_as_of) as f on f.enterprise_id = a.enterprise_id and f.id = a.flight_id
-  left join crew.airports as o on o.iata = f.origin_airport
-  where a.enterprise_id = p_enterprise and a.leg_no = p_leg_no
-$$;
-comment on function pay.leg_heading(uuid, bigint, timestamptz) is
-'One leg for people: flight, route, scheduled and actual departure and block.
-p_enterprise: tenant; p_leg_no: leg; p_as_of: facts on record then.';

@@ -116,7 +116,8 @@ return $q$
       + row_number() over (order by p.no, f.term_no, f.node)) * $4 + $5 - 1,
     f.code, p.id, t.term_id, t.level, f.node,
     format('%s: %s (%s) could not be paid: %s', p.employee_id, u.term_code, t.label,
-      case f.code when 'CP110' then 'no hourly rate for the day' else 'a fact that it reads is missing' end)
+      case f.code when 'CP110' then 'no hourly rate for the day'
+        else 'a fact is missing, one of ' || array_to_string(array(select jsonb_array_elements_text(t.expanded -> 'can_lack')), ', ') end)
   from _findings as f
   join _people as p on p.no = f.no
   join rules.ruleset_terms as t on t.enterprise_id = $1 and t.ruleset_id = $3 and t.term_no = f.term_no

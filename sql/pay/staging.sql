@@ -37,9 +37,8 @@ begin
     '@is_last@', (p_period.end_date = v_month_last)::text,
     '@lo@', format('%L::timestamptz', v_low),
     '@hi@', format('%L::timestamptz', v_high),
-    '@flights_of_crew@', case when p_crew is null then '' else format(
-      ' and f.id in (select c.flight_id from crew.crew_assignments as c where c.enterprise_id = %L::uuid and c.crew_member_id = any (%L::uuid[]))',
-      p_enterprise, p_crew) end,
+    '@flights_of_crew@', case when cardinality(p_crew) <= 20 then format(' and f.id = any (%L::uuid[])', pay.flights_of(p_enterprise, p_crew, v_low, v_high)) else '' end,
+    '@legs_of_crew@', case when cardinality(p_crew) <= 20 then format(' and a.crew_member_id = any (%L::uuid[])', p_crew) else '' end,
     '@members@', 'crew.crew_members',
     '@flights@', 'crew.flights',
     '@trips@', 'crew.trips',
@@ -50,6 +49,34 @@ $$;
 comment on function pay.plan_tokens(uuid, pay.pay_periods, uuid[]) is
 'What the tokens of a plan stand for in one period: {"@token@": SQL}.
 p_enterprise: tenant; p_period: the period; p_crew: crew members, null for everybody.';
+
+-- Flights of a few crew members, by key: one result is explained without reading everybody's flights.
+create or replace function pay.flights_of(p_enterprise uuid, p_crew uuid[], p_low timestamptz, p_high timestamptz)
+returns uuid[]
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(array_agg(distinct flight_id), '{}')
+  from (
+    select a.flight_id
+    from crew.crew_assignments as a
+    where a.enterprise_id = p_enterprise
+      and a.crew_member_id = any (p_crew)
+      and a.duty_start_time between p_low and p_high
+    union all
+    -- A leg may have been on another flight when it was paid.
+    select (v.row_data ->> 'flight_id')::uuid
+    from crew.fact_versions as v
+    where v.enterprise_id = p_enterprise
+      and v.table_name = 'crew.crew_assignments'
+      and (v.row_data ->> 'crew_member_id')::uuid = any (p_crew)
+  ) as flown
+  where flight_id is not null
+$$;
+comment on function pay.flights_of(uuid, uuid[], timestamptz, timestamptz) is
+'Flights that some crew members are or were on in a span.
+p_enterprise: tenant; p_crew: crew members; p_low, p_high: span of report times.';
 
 create or replace function pay.fill_tokens(p_statement text, p_tokens jsonb)
 returns text

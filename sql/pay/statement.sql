@@ -52,17 +52,23 @@ begin
     v_any := true;
     return query select * from pay.statement_title(v_crew_member, v_period.id);
     return query
-    select case e.outcome
-        when 'total' then rpad('TOTAL', 84) || lpad(to_char(e.amount, 'FM999,990.00'), 12)
-        when 'component' then '  ' || rpad(replace(e.component::text, '_', ' '), 82) || lpad(to_char(e.amount, 'FM999,990.00'), 12)
-        when 'heading' then case when e.level in ('trip', 'month') then E'\n' else '' end || margin.indent || e.heading
-          || case when e.level = 'leg' then '' else coalesce('  [' || e.arithmetic || ']', '') end
-        when 'paid' then rpad(margin.indent || '  ' || rpad(e.term_code, 18) || ' ' || e.label || ': ' || e.arithmetic, 84) || lpad(to_char(e.amount, 'FM999,990.00'), 12)
-        else margin.indent || '  ' || rpad(e.term_code, 18) || ' (' || e.label || ' ' || e.arithmetic || ')' end
+    select printed.line
     from pay.explain(v_crew_member, v_period.id) as e
     cross join lateral (select case e.level when 'duty' then '  ' when 'day' then '  ' when 'leg' then '    ' else '' end) as margin (indent)
+    cross join lateral (
+      -- An empty row before each trip and the month.
+      select '', 0
+      where e.outcome = 'heading' and e.level in ('trip', 'month')
+      union all
+      select case e.outcome
+        when 'total' then rpad('TOTAL', 84) || lpad(to_char(e.amount, 'FM999,990.00'), 12)
+        when 'component' then '  ' || rpad(replace(e.component::text, '_', ' '), 82) || lpad(to_char(e.amount, 'FM999,990.00'), 12)
+        when 'heading' then margin.indent || e.heading || case when e.level = 'leg' then '' else coalesce('  [' || e.arithmetic || ']', '') end
+        when 'paid' then rpad(margin.indent || '  ' || rpad(e.term_code, 18) || ' ' || e.label || ': ' || e.arithmetic, 84) || lpad(to_char(e.amount, 'FM999,990.00'), 12)
+        else margin.indent || '  ' || rpad(e.term_code, 18) || ' (' || e.label || ' ' || e.arithmetic || ')' end, 1
+    ) as printed (line, line_no)
     where e.outcome <> 'component' or e.amount <> 0
-    order by e.item_no;
+    order by e.item_no, printed.line_no;
   end loop;
   if not v_any then
     raise exception using

@@ -76,11 +76,11 @@ immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when p_expanded ? 'multiplier' then format('× $%s × (%s − 1)', p_rate, p_expanded ->> 'multiplier')
+    when p_expanded ? 'multiplier' then format('× $%s × (%s − 1)', to_char(p_rate, 'FM9990.00'), p_expanded ->> 'multiplier')
     when p_expanded ? 'per_hour' and jsonb_typeof(p_expanded -> 'per_hour') = 'number' then format('× $%s/h', to_char((p_expanded ->> 'per_hour')::numeric, 'FM990.00'))
     when p_expanded ? 'per_unit' and jsonb_typeof(p_expanded -> 'per_unit') = 'number' then format('× $%s', to_char((p_expanded ->> 'per_unit')::numeric, 'FM9990.00'))
     when p_expanded ?| array['per_hour', 'per_unit', 'amount'] then 'at the price of the clause'
-    else format('× $%s', p_rate)
+    else format('× $%s', to_char(p_rate, 'FM9990.00'))
   end
 $$;
 comment on function pay.price_arithmetic(jsonb, numeric) is

@@ -167,6 +167,7 @@ declare
   v_end text;
   v_overlap text;
   v_is_interval boolean;
+  v_inside text;
   v_needs text[];
 begin
   if jsonb_typeof(p_window) <> 'object' or exists (select from jsonb_object_keys(p_window) as key where key not in ('from', 'to', 'dates', 'clock')) then
@@ -236,11 +237,15 @@ begin
         replace(v_overlap, '(' || v_start || ', ' || v_end, '(' || v_start || ', ' || v_start || ' + 1'), p_quantity.sql, v_start),
       p_quantity.value_type, p_quantity.unit, true, v_needs)::rules.sql_expression;
   end if;
-  return (
-    case when v_is_interval then '(' || v_overlap || ')'
-      else format('(case when (%3$s) = (%4$s) then 0 else (%1$s)::numeric * (%2$s) / ((%3$s) - (%4$s)) end)', p_quantity.sql, v_overlap, v_end, v_start) end,
-    case when v_is_interval then 'int' else 'numeric' end,
-    p_quantity.unit, true, v_needs)::rules.sql_expression;
+  v_inside := case when v_is_interval then '(' || v_overlap || ')'
+    else format('(case when (%3$s) = (%4$s) then 0 else (%1$s)::numeric * (%2$s) / ((%3$s) - (%4$s)) end)', p_quantity.sql, v_overlap, v_end, v_start) end;
+  if p_level = 'leg' and v_end = 'leg_in_at' then
+    -- A leg that never arrived is missing its time only where its schedule touches the window.
+    v_inside := format('(case when (leg_out_at + leg_in_at) is null and (%s) = 0 then 0 else %s end)',
+      replace(v_overlap, 'leg_out_at, leg_in_at', 'leg_scheduled_out_at, leg_scheduled_in_at'), v_inside);
+    v_needs := v_needs || array['leg.scheduled_out_at', 'leg.scheduled_in_at'];
+  end if;
+  return (v_inside, case when v_is_interval then 'int' else 'numeric' end, p_quantity.unit, true, v_needs)::rules.sql_expression;
 end
 $$;
 comment on function rules.apply_window(rules.sql_expression, text, jsonb, text, text, daterange) is

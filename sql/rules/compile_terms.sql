@@ -197,6 +197,36 @@ comment on function rules.refuse_malformed(text, jsonb) is
 'Refuses values that a term doesn''t know: choices, names of measures, settings, rate steps.
 p_where: term code; p_part: expanded term. Raises CP202, CP205.';
 
+-- A conflict that names no method would be paid twice, silently; GREATEST and ADDITIVE compare within one level.
+create or replace function rules.refuse_conflicts(p_terms jsonb, p_losses jsonb)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_loss jsonb;
+begin
+  for v_loss in select value from jsonb_array_elements(p_losses) loop
+    if coalesce(v_loss ->> 'method', '') not in ('GREATEST', 'PRIORITY', 'ADDITIVE', 'MOST_SPECIFIC', 'FAA_PREVAILS') then
+      perform rules.refuse('CP206', v_loss ->> 'loser',
+        format('its conflict with %s is resolved by %s', v_loss ->> 'winner', coalesce(v_loss ->> 'method', 'nothing')),
+        'resolutionMethod is GREATEST, PRIORITY, ADDITIVE, MOST_SPECIFIC or FAA_PREVAILS.');
+    elsif v_loss ->> 'method' in ('GREATEST', 'ADDITIVE') and (
+      select count(distinct t -> 'part' ->> 'level')
+      from jsonb_array_elements(p_terms) as t
+      where t ->> 'code' in (v_loss ->> 'winner', v_loss ->> 'loser') and t -> 'part' ->> 'kind' in ('credit', 'pay')) > 1 then
+      perform rules.refuse('CP206', v_loss ->> 'loser',
+        format('its conflict with %s is resolved by %s across levels', v_loss ->> 'winner', v_loss ->> 'method'),
+        'Put both at one level, or resolve by PRIORITY.');
+    end if;
+  end loop;
+end
+$$;
+comment on function rules.refuse_conflicts(jsonb, jsonb) is
+'Refuses conflicts that cannot be resolved.
+p_terms: expanded terms; p_losses: from rules.conflict_losses(). Raises CP206.';
+
 -- Measures in the order of who reads whom, before all else.
 create or replace function rules.order_measures(p_terms jsonb)
 returns jsonb
@@ -314,6 +344,8 @@ begin
   from rules.conflict_losses(p_enterprise, p_generation,
     array(select distinct value ->> 'code' from jsonb_array_elements(v_terms))) as l;
 
+  perform rules.refuse_conflicts(v_terms, v_losses);
+
   -- A winner below its loser is read as the sum of a helper measure.
   select v_terms || coalesce(jsonb_agg(jsonb_build_object(
     'id', w -> 'id', 'code', w -> 'code', 'priority', 0, 'part_no', 2000, 'gate', w -> 'gate',
@@ -373,6 +405,11 @@ begin
       if v_losses @> jsonb_build_array(jsonb_build_object('loser', v_compiled.term_code, 'method', 'ADDITIVE')) then
         v_compiled.combine := 'add';
         v_compiled.expanded := v_compiled.expanded || '{"combine": "add"}'::jsonb;
+      elsif v_compiled.kind = 'credit' and (v_losses @> jsonb_build_array(jsonb_build_object('loser', v_compiled.term_code, 'method', 'GREATEST'))
+        or v_losses @> jsonb_build_array(jsonb_build_object('winner', v_compiled.term_code, 'method', 'GREATEST'))) then
+        v_compiled.combine := 'greatest';
+        v_compiled.joins := v_compiled.level;
+        v_compiled.expanded := v_compiled.expanded || '{"combine": "greatest"}'::jsonb;
       end if;
       if v_compiled.kind = 'pay' and (v_losses @> jsonb_build_array(jsonb_build_object('loser', v_compiled.term_code, 'method', 'GREATEST'))) then
         perform rules.refuse('CP205', v_where, 'GREATEST between pay terms is not offered', 'Resolve by PRIORITY, or let both pay (ADDITIVE).');
@@ -421,6 +458,16 @@ begin
           perform rules.refuse('CP202', v_where || ' $.factor', 'factor and multiplier together', 'factor scales the quantity of a term paid from zero; multiplier pays m − 1.');
         end if;
       end if;
+
+      -- Facts that can be missing, so that a finding names them.
+      select v_compiled.expanded || coalesce(jsonb_build_object('can_lack', jsonb_agg(distinct f.name order by f.name)), '{}'::jsonb)
+      into v_compiled.expanded
+      from unnest((v_compiled.quantity).needs || coalesce((v_compiled.price).needs, '{}')) as need
+      join rules.facts as f on f.level = split_part(need, '.', 1) and f.name = split_part(need, '.', 2) and f.nullable
+      having count(*) > 0
+      union all
+      select v_compiled.expanded
+      limit 1;
 
       if v_compiled.kind <> 'pay' and exists (
         select from unnest((v_compiled.quantity).needs || coalesce((v_compiled.gate).needs, '{}')) as need

@@ -177,7 +177,7 @@ as $$
   join @assignments@ as a on a.enterprise_id = @enterprise@
     and a.crew_member_id = p.id
     and a.retired_at is null
-    and a.duty_start_time between @lo@ and @hi@
+    and a.duty_start_time between @lo@ and @hi@@legs_of_crew@
   left join (
     select t.id, t.trip_no,
       %6$s as trip_start_at, %7$s as trip_end_at, %8$s as trip_scheduled_start_at, %9$s as trip_scheduled_end_at,
