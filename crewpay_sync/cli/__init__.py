@@ -17,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "doctor": "crewpay_sync.cli.doctor:doctor",
     "psql": "crewpay_sync.cli.psql:psql",
     "import": "crewpay_sync.cli.imports:imports",
+    "audit": "crewpay_sync.cli.audit:audit",
     "pay": "crewpay_sync.cli.pay:pay",
     "demo": "crewpay_sync.cli.demo:demo",
     "docs": "crewpay_sync.cli.docs:docs",

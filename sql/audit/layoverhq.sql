@@ -42,3 +42,25 @@ comment on column audit.audit_log_layoverhq.ip_address is 'Address of the connec
 comment on column audit.audit_log_layoverhq.user_agent is 'The client''s own words.';
 comment on column audit.audit_log_layoverhq."timestamp" is 'When.';
 grant select on audit.audit_log_layoverhq to crewpay_admin;
+
+-- Where the LayoverHQ document's queries find it: with its schemas first in the search path, audit_log is this.
+create or replace view platform.audit_log
+with (security_invoker = true, security_barrier = true)
+as
+select l.id, l.table_name, l.operation, l.row_id, l.old_values, l.new_values, l.user_id, l.enterprise_id, l.ip_address,
+       l.user_agent, l."timestamp"
+from audit.audit_log_layoverhq l;
+comment on view platform.audit_log is
+  'The trail under the LayoverHQ document''s name and columns: found first with platform before audit in search_path.';
+comment on column platform.audit_log.id is 'Entry.';
+comment on column platform.audit_log.table_name is 'Table, with schema.';
+comment on column platform.audit_log.operation is 'INSERT, UPDATE or DELETE.';
+comment on column platform.audit_log.row_id is 'Key of the row where it is one uuid.';
+comment on column platform.audit_log.old_values is 'Values before, of the columns that changed.';
+comment on column platform.audit_log.new_values is 'Values after, of the columns that changed.';
+comment on column platform.audit_log.user_id is 'User or crew member behind the login; null for services and operators.';
+comment on column platform.audit_log.enterprise_id is 'Tenant.';
+comment on column platform.audit_log.ip_address is 'Address of the connection as the server sees it.';
+comment on column platform.audit_log.user_agent is 'The client''s own words.';
+comment on column platform.audit_log."timestamp" is 'When.';
+grant select on platform.audit_log to crewpay_admin;

@@ -30,6 +30,6 @@ grant usage on schema pay to crewpay_crew, crewpay_admin, crewpay_payroll, crewp
 grant usage on schema review to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_jobs;
 grant usage on schema notify to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_jobs;
 grant usage on schema travel to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_jobs;
-grant usage on schema audit to crewpay_admin, crewpay_jobs;
+grant usage on schema audit to crewpay_admin, crewpay_payroll, crewpay_jobs;
 grant usage on schema ops to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_sync, crewpay_jobs;
 grant usage on schema bi to crewpay_bi, crewpay_admin, crewpay_payroll;

@@ -1,6 +1,6 @@
 -- Every change is recorded once, with who did it and only what changed.
 begin;
-select plan(26);
+select plan(28);
 select test.fixture();
 
 create view test.last_entry as
@@ -96,7 +96,10 @@ select is(
   format('(UPDATE,200.00,210.00,%s)', test.id('alpha_admin')), 'old and new values in the shape of the LayoverHQ document');
 select is((select count(distinct enterprise_id) from audit.audit_log_layoverhq), 1::bigint, 'of the own tenant only');
 select test.act_as('alpha_payroll');
-select throws_ok($$ select count(*) from audit.audit_log $$, '42501', null, 'payroll cannot read the trail');
+select is((select count(distinct enterprise_id) from audit.audit_log), 1::bigint, 'payroll reads the own tenant''s trail');
+select is((select count(*) from audit.audit_log where entity_type = 'auth.principals'), 0::bigint, 'but not who may log in');
+select test.act_as('alpha_agent');
+select throws_ok($$ select count(*) from audit.audit_log $$, '42501', null, 'agents cannot read the trail');
 
 select * from finish();
 rollback;

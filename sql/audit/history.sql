@@ -1,0 +1,237 @@
+-- Reading the trail: the story of one row, and the row as it was. Both run with the reader's rights: policies decide what
+-- is seen, and who may not read the trail or the table is refused.
+
+-- crew.flights, or flights where one audited table only has that name.
+create or replace function audit.audited_table(p_table text)
+returns regclass
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_found regclass[];
+begin
+  select array_agg(c.oid::regclass)
+  into v_found
+  from pg_class c
+  join pg_namespace n on n.oid = c.relnamespace
+  where p_table in (c.relname, n.nspname || '.' || c.relname)
+    and exists (
+      select
+      from pg_trigger t
+      join pg_proc f on f.oid = t.tgfoid
+      where t.tgrelid = c.oid
+        and f.pronamespace = 'audit'::regnamespace
+        and f.proname = 'capture_' || n.nspname || '_' || c.relname);
+  if cardinality(v_found) = 1 then
+    return v_found[1];
+  end if;
+  raise exception using
+    errcode = '42P01',
+    message = format('there is no audited table %s', left(p_table, 100)),
+    hint = 'Name it with its schema, e.g. crew.flights. Tables that are not recorded row by row stand in audit.not_audited.';
+end $$;
+revoke all on function audit.audited_table(text) from public;
+grant execute on function audit.audited_table(text) to crewpay_admin, crewpay_payroll;
+comment on function audit.audited_table(text) is
+  'An audited table by its name.
+p_table: with schema, or without where that is clear.
+Errors: 42P01.';
+
+-- Only administrators see who stands behind a login.
+create or replace function audit.actor_name(p_login text)
+returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if auth.role() is distinct from 'admin' then
+    return null;
+  end if;
+  return (
+    select coalesce(u.full_name, u.email, c.first_name || ' ' || c.last_name)
+    from auth.principals p
+    left join platform.users u on u.enterprise_id = p.enterprise_id and u.id = p.user_id
+    left join crew.crew_members c on c.enterprise_id = p.enterprise_id and c.id = p.crew_member_id
+    where p.login::text = p_login
+      and p.enterprise_id = auth.enterprise_id());
+end $$;
+revoke all on function audit.actor_name(text) from public;
+grant execute on function audit.actor_name(text) to crewpay_admin, crewpay_payroll;
+comment on function audit.actor_name(text) is
+  'Name of the user or crew member behind a login of the own enterprise; null for services, operators, and readers who are no administrators.
+p_login: login, as the trail records it.';
+
+create or replace function audit.history(p_table text, p_id text)
+returns table (
+  happened_at timestamptz,
+  action text,
+  actor text,
+  actor_name text,
+  actor_type text,
+  reason text,
+  changes jsonb,
+  request_id text,
+  ip_address text,
+  user_agent text,
+  claimed jsonb,
+  transaction_id xid8)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_entity text;
+begin
+  select n.nspname || '.' || c.relname
+  into v_entity
+  from pg_class c
+  join pg_namespace n on n.oid = c.relnamespace
+  where c.oid = audit.audited_table(p_table);
+  return query
+    select l.created_at, l.action::text, l.actor_id::text, audit.actor_name(l.actor_id), l.actor_type::text, l.reason,
+           l.changes, l.request_id, l.ip_address::text, l.user_agent, l.claimed, l.transaction_id
+    from audit.audit_log l
+    where l.enterprise_id = auth.enterprise_id()
+      and l.entity_type = v_entity
+      and l.entity_key = lower(p_id)
+      -- The index knows keys that are one uuid.
+      and (l.entity_id is null or l.entity_id::text = l.entity_key)
+    order by l.created_at, l.transaction_id, l.ctid;
+end $$;
+revoke all on function audit.history(text, text) from public;
+grant execute on function audit.history(text, text) to crewpay_admin, crewpay_payroll;
+comment on function audit.history(text, text) is
+  'The entries of one row, oldest first: when, what, who, why, changed columns [before, after]. For administrators and payroll, of their enterprise.
+p_table: audited table, e.g. crew.flights; p_id: its key, several columns joined by /, without the enterprise.
+request_id, user_agent and claimed are the client''s own words and prove nothing. Results of a run stand as one entry under the run''s key.
+Errors: 42P01, 42501.';
+
+-- The current row, with what happened later undone: works without the entry of its creation, and with the table's own types.
+create or replace function audit.as_of(p_table text, p_id text, p_time timestamptz)
+returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+declare
+  v_table regclass := audit.audited_table(p_table);
+  v_entity text;
+  v_key name[];
+  v_tenant name;
+  v_parts text[];
+  v_row jsonb;
+  v_empty jsonb;
+  v_pending jsonb[];
+  v_entry jsonb;
+  v_at integer;
+  v_moment timestamptz;
+begin
+  select n.nspname || '.' || c.relname
+  into v_entity
+  from pg_class c
+  join pg_namespace n on n.oid = c.relnamespace
+  where c.oid = v_table;
+  if v_entity = 'pay.pay_calculations' then
+    raise exception using
+      errcode = '0A000',
+      message = 'results are not recorded row by row',
+      hint = 'Replaced results are kept: read pay.calculation_versions.';
+  end if;
+  select array_agg(a.attname order by k.n)
+  into v_key
+  from pg_index i
+  cross join unnest(i.indkey::smallint[]) with ordinality k (attnum, n)
+  join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+  where i.indrelid = v_table
+    and i.indisprimary;
+  select a.attname
+  into v_tenant
+  from pg_attribute a
+  where a.attrelid = v_table
+    and a.attname in ('enterprise_id', 'tenant_id')
+    and not a.attisdropped;
+  if cardinality(v_key) > 1 then
+    v_key := array_remove(v_key, v_tenant);
+  end if;
+  if v_tenant is null and v_entity <> 'platform.enterprises' then
+    raise exception using
+      errcode = '0A000',
+      message = format('the trail of %s, which belongs to no enterprise, is read by operators', v_entity),
+      hint = 'Read audit.audit_log as operator.';
+  end if;
+  v_parts := string_to_array(lower(p_id), '/');
+
+  -- With nothing known: every recorded column, null; columns of JSON that can't be null, empty.
+  select jsonb_object_agg(
+           a.attname,
+           case when a.atttypid in ('json'::regtype, 'jsonb'::regtype) and a.attnotnull then '{}'::jsonb else 'null' end)
+  into v_empty
+  from pg_attribute a
+  where a.attrelid = v_table
+    and a.attnum > 0
+    and not a.attisdropped
+    and a.attgenerated = ''
+    and a.attname not in ('created_at', 'updated_at');
+  select v_empty || jsonb_object_agg(k.name, p.part)
+  into v_empty
+  from unnest(v_key) with ordinality k (name, n)
+  join unnest(v_parts) with ordinality p (part, n) on p.n = k.n;
+  if v_tenant is not null then
+    v_empty := v_empty || jsonb_build_object(v_tenant, auth.enterprise_id());
+  end if;
+
+  execute format(
+    'select (select jsonb_object_agg(e.key, e.value) from jsonb_each(to_jsonb(t)) e where $1 ? e.key) from %s t where %s%s',
+    v_table,
+    (select string_agg(format('t.%I::text = $2[%s]', k.name, k.n), ' and ' order by k.n) from unnest(v_key) with ordinality k (name, n)),
+    case when v_tenant is null then '' else format(' and t.%I = $3', v_tenant) end)
+  into v_row
+  using v_empty, v_parts, auth.enterprise_id();
+
+  for v_moment, v_pending in
+    select l.created_at,
+           array_agg(jsonb_build_object('action', l.action, 'changes', l.changes) order by l.transaction_id desc, l.ctid desc)
+    from audit.audit_log l
+    where l.enterprise_id = auth.enterprise_id()
+      and l.entity_type = v_entity
+      and l.entity_key = lower(p_id)
+      and l.created_at > p_time
+    group by l.created_at
+    order by l.created_at desc
+  loop
+    -- Entries of one transaction have one time: the next to undo is one whose values after are the row's.
+    while v_pending <> '{}' loop
+      v_at := null;
+      select i
+      into v_at
+      from generate_subscripts(v_pending, 1) i
+      where case v_pending[i] ->> 'action'
+              when 'DELETED' then v_row is null
+              when 'CREATED' then v_row is not null and jsonb_strip_nulls(v_row) @> jsonb_strip_nulls(v_pending[i] -> 'changes')
+              else v_row is not null and not exists (
+                select
+                from jsonb_each(v_pending[i] -> 'changes') c
+                where v_row -> c.key is distinct from c.value -> 1)
+            end
+      order by i
+      limit 1;
+      v_at := coalesce(v_at, 1);
+      v_entry := v_pending[v_at];
+      v_row := case v_entry ->> 'action'
+        when 'DELETED' then v_empty || (v_entry -> 'changes')
+        when 'CREATED' then null
+        else coalesce(v_row, v_empty) || coalesce(
+          (select jsonb_object_agg(c.key, c.value -> 0) from jsonb_each(v_entry -> 'changes') c where v_empty ? c.key), '{}')
+      end;
+      v_pending := v_pending[:v_at - 1] || v_pending[v_at + 1:];
+    end loop;
+  end loop;
+  return v_row;
+end $$;
+revoke all on function audit.as_of(text, text, timestamptz) from public;
+grant execute on function audit.as_of(text, text, timestamptz) to crewpay_admin, crewpay_payroll;
+comment on function audit.as_of(text, text, timestamptz) is
+  'A row as it was at a time, from the row as it is and its entries in the trail; null when it did not exist. For administrators and payroll.
+p_table: audited table, e.g. crew.flights; p_id: its key, several columns joined by /, without the enterprise; p_time: when; a transaction counts from its start.
+Without created_at, updated_at and generated columns, which are not recorded.
+Errors: 42P01, 42501, 0A000 for results of pay runs, which are kept as versions, and for tables that belong to no enterprise.';
