@@ -85,7 +85,7 @@ def history(table: str, key: str, enterprise: str | None, as_json: bool) -> None
         sys.exit(FINDINGS)
 
 
-@audit.command("as-of")
+@audit.command("row")
 @click.argument("table")
 @click.argument("key", metavar="ID")
 @click.argument("time", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]))  # fmt: skip
