@@ -240,7 +240,7 @@ def test_the_command(conn: psycopg.Connection[Any], database: Target, slug: str)
     )
     assert entries["data"][-1]["reason"] == "married"
     as_it_is = crewpay(
-        database, "as-of", "crew_members", crew, f"{datetime.now(UTC).year + 1}-01-01", "--enterprise", slug
+        database, "row", "crew_members", crew, f"{datetime.now(UTC).year + 1}-01-01", "--enterprise", slug
     )
     assert "last_name: Lovelace\n" in as_it_is.stdout
     nothing = crewpay(database, "history", "crew.flights", crew, "--enterprise", slug)
