@@ -214,6 +214,34 @@ def test_greatest_between_pay_terms(airline: Any) -> None:
     ))  # fmt: skip
 
 
+def test_conflict_with_an_unknown_method(airline: Any) -> None:
+    document = contract(airline, {"code": "P1", "formula": LEG}, edges=[
+        {"kind": "CONFLICTS_WITH", "from": "P1", "to": "P2", "properties": {"resolutionMethod": "COIN"}},
+    ])  # fmt: skip
+    with pytest.raises(psycopg.errors.CheckViolation):
+        airline.load(document)
+
+
+@pytest.mark.parametrize("properties", [{}, {"resolutionMethod": None}])
+def test_conflict_without_a_method(airline: Any, properties: dict[str, Any]) -> None:
+    refused(airline, "CP206", contract(
+        airline,
+        {"code": "P1", "formula": pay(basis="block", per_hour=1)},
+        {"code": "P2", "formula": pay(basis="block", per_hour=2)},
+        edges=[{"kind": "CONFLICTS_WITH", "from": "P1", "to": "P2", "properties": properties}],
+    ))  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["GREATEST", "ADDITIVE"])
+def test_conflict_across_levels(airline: Any, method: str) -> None:
+    refused(airline, "CP206", contract(
+        airline,
+        {"code": "P1", "formula": credit(basis="block")},
+        {"code": "P2", "formula": credit("duty", hours=4)},
+        edges=[{"kind": "CONFLICTS_WITH", "from": "P1", "to": "P2", "properties": {"resolutionMethod": method}}],
+    ))  # fmt: skip
+
+
 def test_term_without_a_text(airline: Any) -> None:
     document = contract(airline, {"formula": LEG})
     del document["terms"][0]["text"]
