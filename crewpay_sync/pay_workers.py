@@ -20,7 +20,7 @@ from psycopg.rows import dict_row
 from crewpay_sync.importers.queries import query
 from crewpay_sync.tenants import act_as
 
-# Facts that somebody changes in the middle refuse the snapshot's key checks: then the run starts again.
+# Terms changed, or keys of facts, between the run's beginning and its snapshot: then it starts again.
 TRIES = 3
 
 Row = dict[str, Any]
