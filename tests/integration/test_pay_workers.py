@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import date
 from typing import Any
@@ -95,11 +95,14 @@ def run(conn: psycopg.Connection[Any], period: UUID) -> None:
 def half_done(payroll: psycopg.Connection[Any], database: Target, period: UUID) -> Iterator[UUID]:
     """A run whose first slice of two is committed; its coordinator is still there."""
     begun = row(payroll, "begin", {"period": period})["id"]
-    with session(database, "bench_payroll") as coordinator, session(database, "bench_payroll") as worker:
-        with coordinator.transaction(force_rollback=True):
-            snapshot = row(coordinator, "hold", {"run": begun})["snapshot"]
-            assert compute_slice(worker, snapshot, begun, 1, 2) > 0
-            yield begun
+    with (
+        session(database, "bench_payroll") as coordinator,
+        session(database, "bench_payroll") as worker,
+        coordinator.transaction(force_rollback=True),
+    ):
+        snapshot = row(coordinator, "hold", {"run": begun})["snapshot"]
+        assert compute_slice(worker, snapshot, begun, 1, 2) > 0
+        yield begun
     row(payroll, "purge", {"run": begun})
 
 
@@ -144,7 +147,7 @@ def test_nobody_sees_a_run_in_progress(
     ensure_login(operator, "bench_crew", enterprise, "crew", crew_member=crew)
     # BI reads through its own schema; here it is shown that the policies hold without that.
     operator.execute("grant usage on schema pay to crewpay_bi")
-    seen: dict[str, Callable[[str], Any]] = {}
+    seen: dict[str, list[int]] = {}
     try:
         with half_done(payroll, loaded, period) as begun:
             for table in ("calculation_versions", "run_findings"):
@@ -155,7 +158,7 @@ def test_nobody_sees_a_run_in_progress(
                     seen[login] = [
                         one(conn, f"select count(*) from pay.{table} where run_id = '{begun}'")
                         for table in ("calculation_versions", "pay_calculations", "pay_lines")
-                    ]  # type: ignore[assignment]
+                    ]
                     if login != "bench_crew":
                         assert (
                             one(conn, f"select count(*) from pay.run_findings where run_id = '{begun}'") == 0
@@ -166,8 +169,7 @@ def test_nobody_sees_a_run_in_progress(
                         conn.execute("select from pay.run_slices")
     finally:
         operator.execute("revoke usage on schema pay from crewpay_bi")
-    assert seen == dict.fromkeys(seen, [0, 0, 0])
-    assert len(seen) == 5
+    assert list(seen.values()) == [[0, 0, 0]] * 5
 
 
 def test_one_run_at_a_time_and_purge(
@@ -179,21 +181,24 @@ def test_one_run_at_a_time_and_purge(
     begun = row(payroll, "begin", {"period": period})["id"]
     with session(loaded, "crewpay_jobs") as jobs:
         operator.execute(aged)
-        with session(loaded, "bench_payroll") as coordinator, session(loaded, "bench_payroll") as worker:
-            with coordinator.transaction(force_rollback=True):
-                snapshot = row(coordinator, "hold", {"run": begun})["snapshot"]
-                compute_slice(worker, snapshot, begun, 2, 2)
-                for refused in (
-                    lambda: run(payroll, period),
-                    lambda: row(payroll, "begin", {"period": period}),
-                ):
-                    with pytest.raises(psycopg.Error) as caught:
-                        refused()
-                    assert caught.value.sqlstate == "CP210"
-                assert one(jobs, "select pay.purge_runs()") == 0, "it is alive"
-                with pytest.raises(psycopg.Error) as caught, coordinator.transaction():
-                    row(coordinator, "publish", {"run": begun})
-                assert caught.value.sqlstate == "CP212"
+        with (
+            session(loaded, "bench_payroll") as coordinator,
+            session(loaded, "bench_payroll") as worker,
+            coordinator.transaction(force_rollback=True),
+        ):
+            snapshot = row(coordinator, "hold", {"run": begun})["snapshot"]
+            compute_slice(worker, snapshot, begun, 2, 2)
+            for refused in (
+                lambda: run(payroll, period),
+                lambda: row(payroll, "begin", {"period": period}),
+            ):
+                with pytest.raises(psycopg.Error) as caught:
+                    refused()
+                assert caught.value.sqlstate == "CP210"
+            assert one(jobs, "select pay.purge_runs()") == 0, "it is alive"
+            with pytest.raises(psycopg.Error) as caught, coordinator.transaction():
+                row(coordinator, "publish", {"run": begun})
+            assert caught.value.sqlstate == "CP212"
         assert one(jobs, "select pay.purge_runs()") == 1
         assert one(jobs, "select current_setting('app.current_enterprise_id', true)") in (None, "")
     assert one(operator, LEFT) == (0, 0)
