@@ -197,7 +197,8 @@ comment on function rules.refuse_malformed(text, jsonb) is
 'Refuses values that a term doesn''t know: choices, names of measures, settings, rate steps.
 p_where: term code; p_part: expanded term. Raises CP202, CP205.';
 
--- A conflict that names no method would be paid twice, silently; GREATEST and ADDITIVE compare within one level.
+-- A conflict that names no method would be paid twice, silently. ADDITIVE needs one level; GREATEST across levels is what two
+-- competing credits do anyway (a duty rig against the legs below it), but an add can't compete with another level.
 create or replace function rules.refuse_conflicts(p_terms jsonb, p_losses jsonb)
 returns void
 language plpgsql
@@ -215,7 +216,11 @@ begin
     elsif v_loss ->> 'method' in ('GREATEST', 'ADDITIVE') and (
       select count(distinct t -> 'part' ->> 'level')
       from jsonb_array_elements(p_terms) as t
-      where t ->> 'code' in (v_loss ->> 'winner', v_loss ->> 'loser') and t -> 'part' ->> 'kind' in ('credit', 'pay')) > 1 then
+      where t ->> 'code' in (v_loss ->> 'winner', v_loss ->> 'loser') and t -> 'part' ->> 'kind' in ('credit', 'pay')) > 1
+      and (v_loss ->> 'method' = 'ADDITIVE' or exists (
+        select
+        from jsonb_array_elements(p_terms) as t
+        where t ->> 'code' in (v_loss ->> 'winner', v_loss ->> 'loser') and t -> 'part' ->> 'combine' = 'add')) then
       perform rules.refuse('CP206', v_loss ->> 'loser',
         format('its conflict with %s is resolved by %s across levels', v_loss ->> 'winner', v_loss ->> 'method'),
         'Put both at one level, or resolve by PRIORITY.');

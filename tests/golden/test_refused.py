@@ -232,13 +232,24 @@ def test_conflict_without_a_method(airline: Any, properties: dict[str, Any]) -> 
     ))  # fmt: skip
 
 
-@pytest.mark.parametrize("method", ["GREATEST", "ADDITIVE"])
-def test_conflict_across_levels(airline: Any, method: str) -> None:
+@pytest.mark.parametrize(("method", "combine"), [("GREATEST", "add"), ("ADDITIVE", "greatest")])
+def test_conflict_across_levels(airline: Any, method: str, combine: str) -> None:
     refused(airline, "CP206", contract(
         airline,
         {"code": "P1", "formula": credit(basis="block")},
-        {"code": "P2", "formula": credit("duty", hours=4)},
+        {"code": "P2", "formula": credit("duty", hours=4, combine=combine)},
         edges=[{"kind": "CONFLICTS_WITH", "from": "P1", "to": "P2", "properties": {"resolutionMethod": method}}],
+    ))  # fmt: skip
+
+
+def test_competing_credits_of_two_levels_need_no_more(airlines: Callable[[], Any]) -> None:
+    """A duty rig against the legs below it: the duty is the greater of the two as it stands."""
+    made = airlines()
+    made.load(contract(
+        made,
+        {"code": "P1", "formula": LEG},
+        {"code": "P2", "formula": {"type": "duty_rig", "ratio": 2}},
+        edges=[{"kind": "CONFLICTS_WITH", "from": "P1", "to": "P2", "properties": {"resolutionMethod": "GREATEST"}}],
     ))  # fmt: skip
 
 
