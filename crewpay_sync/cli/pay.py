@@ -161,6 +161,21 @@ def crew_keys(conn: psycopg.Connection[Any], employees: Sequence[str]) -> list[U
     return [row["id"] for row in found]
 
 
+def run_on_one_snapshot(conn: psycopg.Connection[Any], period: UUID, crew: list[UUID] | None) -> Row:
+    """One pay.run() that reads every fact as of one moment; CP210 when another run got in between."""
+    conn.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
+    try:
+        with conn.transaction():
+            return rows(conn, "run", {"period": period, "crew": crew})[0]
+    except psycopg.errors.SerializationFailure as error:
+        raise CrewPayError(
+            "CP210", "another run of this pay period finished in between", hint="Run again."
+        ) from error
+    finally:
+        if not conn.closed:
+            conn.set_isolation_level(None)
+
+
 def run_period(
     conn: psycopg.Connection[Any],
     period: Row,
@@ -176,7 +191,7 @@ def run_period(
         if workers > 1:
             run = run_on_workers(conn, open_worker, slug, period["id"], workers)
         else:
-            run = rows(conn, "run", {"period": period["id"], "crew": crew})[0]
+            run = run_on_one_snapshot(conn, period["id"], crew)
     seconds = round(time.monotonic() - started, 2)
     findings = []
     if run["finding_count"]:

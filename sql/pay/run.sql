@@ -341,5 +341,6 @@ grant execute on function pay.run(uuid, uuid, uuid[]) to crewpay_payroll, crewpa
 comment on function pay.run(uuid, uuid, uuid[]) is
 'Computes the pay of a period and publishes it in one step; returns the run.
 p_enterprise: tenant; p_period: an open pay period; p_crew: only these crew members (the others keep their results), null for everybody.
+Call it in a REPEATABLE READ transaction where facts may change meanwhile (crewpay pay run does): then all of them are read as of one moment.
 A repeat on the same facts gives the same lines. Inputs that can''t be paid are in pay.run_findings.
 Raises CP210 (a run is in progress), CP211 (period not open), CP212 (coverage), CP213 (no terms), CP214 (unknown period), CP201 to CP206 (terms).';
