@@ -18,12 +18,14 @@ select
     when 'DELETED' then null
     else (select jsonb_object_agg(c.key, c.value -> 1) from jsonb_each(l.changes) c where jsonb_typeof(c.value) = 'array')
   end as new_values,
-  (
-    select coalesce(p.user_id, p.crew_member_id)
-    from auth.principals p
-    where p.login = l.actor_id::name
-      and p.enterprise_id = l.enterprise_id
-  ) as user_id,
+  coalesce(
+    substring(l.actor_id from '/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$')::uuid,  -- behind a pool
+    (
+      select coalesce(p.user_id, p.crew_member_id)
+      from auth.principals p
+      where p.login = l.actor_id::name
+        and p.enterprise_id = l.enterprise_id
+    )) as user_id,
   l.enterprise_id,
   l.ip_address::inet as ip_address,
   l.user_agent,

@@ -6,6 +6,11 @@ as
 select v.table_name, v.reason
 from (values
   ('audit.audit_log',            'It is the trail.'),
+  ('auth.pools',                 'Made by operators; auth.token_events keeps it.'),
+  ('auth.signing_keys',          'Secrets; auth.token_events keeps rotations.'),
+  ('auth.context_keys',          'A secret.'),
+  ('auth.revoked_tokens',        'Itself a log, emptied when the tokens have expired; auth.token_events keeps it.'),
+  ('auth.token_events',          'Itself a log.'),
   ('crew.airports',              'Public reference data, loaded by deploy.'),
   ('crew.fact_versions',         'Itself history: superseded versions, only ever added.'),
   ('crew.import_batches',        'Itself a log: one row per file brought in; the rows it changed are recorded.'),

@@ -8,11 +8,13 @@
 --   member of several                   not set                     the role, no enterprise: sees no tenant's rows
 --   member of the one selected          set                         that membership
 --   anything else, or not a uuid        set                         SQLSTATE 28000
+--   a pool's, after auth.login(token)   not set, or the token's     the token's person, for this transaction
+--   a pool's, without                   not set                     null: sees no rows
 --
 -- Policies and functions ask auth.uid(), person(), role() and enterprise_id(); all four read auth.principal(), the one
 -- place that decides. In policies they stand as (select auth.…()): evaluated once per statement, not once per row.
 
--- The rule of the table above.
+-- The rule of the table above. Belongs to crewpay_owner, since nobody else may read the key of contexts (tokens.sql).
 create or replace function auth.principal()
 returns auth.principals
 language plpgsql stable parallel safe security definer
@@ -20,6 +22,15 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_selected text := nullif(current_setting('app.current_enterprise_id', true), '');
+  v_context text := nullif(current_setting('app.context', true), '');
+  v_bound text := '|' || extract(epoch from transaction_timestamp()) || '|' || session_user;
+  v_body text;
+  v_key bytea;
+  v_given bytea;
+  v_expected bytea;
+  v_genuine boolean;
+  v_leader integer;
+  v_part text[];
   v_principal auth.principals;
   v_row auth.principals;
   v_memberships integer := 0;
@@ -29,6 +40,48 @@ begin
       errcode = '28000',
       message = 'app.current_enterprise_id is not a uuid',
       hint = 'Set it to the id of one of your own enterprises, or reset it.';
+  end if;
+  if v_context is not null then
+    -- Verified or refused; what the login is by itself doesn't count then.
+    if octet_length(v_context) <= 400 then
+      v_body := left(v_context, -64);
+      select c.secret into v_key from auth.context_keys c;
+      -- Compared under a further HMAC: how long the comparison takes tells nothing about the bytes expected.
+      v_given := ext.hmac(convert_to(right(v_context, 64), 'UTF8'), v_key, 'sha256');
+      v_expected := ext.hmac(convert_to(v_body || pg_backend_pid() || v_bound, 'UTF8'), v_key, 'sha256');
+      v_genuine := v_given = ext.hmac(encode(v_expected, 'hex')::bytea, v_key, 'sha256');
+      if v_genuine is not true then
+        -- In a parallel worker the context is the leader's.
+        select a.leader_pid into v_leader from pg_stat_get_activity(pg_backend_pid()) a;
+        v_expected := ext.hmac(convert_to(v_body || v_leader || v_bound, 'UTF8'), v_key, 'sha256');
+        v_genuine := v_given = ext.hmac(encode(v_expected, 'hex')::bytea, v_key, 'sha256');
+      end if;
+    end if;
+    if v_genuine then
+      v_part := string_to_array(v_body, '|', '');
+    end if;
+    if v_genuine is not true or v_part[6]::bigint <= extract(epoch from statement_timestamp()) then
+      raise log 'crewpay: context refused: %, login %, address %',
+        case when v_genuine then 'expired' else 'forged' end, session_user, coalesce(host(inet_client_addr()), 'local');
+      raise exception using
+        errcode = '28000',
+        message = format('the context of this transaction is refused: %s', case when v_genuine then 'expired' else 'forged' end),
+        hint = 'Begin a transaction, and call auth.login() with a valid token first.';
+    end if;
+    if v_selected::uuid <> v_part[2]::uuid then
+      raise exception using
+        errcode = '28000',
+        message = 'app.current_enterprise_id is not the enterprise of the token',
+        hint = 'Reset it: a token is for one enterprise.';
+    end if;
+    v_principal.login := session_user;
+    v_principal.role := v_part[1];
+    v_principal.enterprise_id := v_part[2];
+    v_principal.crew_member_id := v_part[3];
+    v_principal.user_id := v_part[4];
+    v_principal.person_id := v_part[5];
+    v_principal.active := true;
+    return v_principal;
   end if;
   for v_row in
     select p.*
@@ -63,14 +116,14 @@ begin
   end if;
   return v_principal;
 end $$;
-alter function auth.principal() owner to crewpay_definer;
+alter function auth.principal() owner to crewpay_owner;
 revoke all on function auth.principal() from public;
 grant execute on function auth.principal() to
-  crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync, crewpay_jobs, crewpay_owner;
+  crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync, crewpay_jobs, crewpay_definer;
 comment on function auth.principal() is
-  'The membership under which this login acts; null for an unknown login.
+  'The membership under which this login acts, or whom the token of auth.login() stands for; null for an unknown login.
 Members of several enterprises select one with the setting app.current_enterprise_id; without it only what is common to all is known.
-Errors: 28000 when the setting is no uuid or names an enterprise the login does not belong to.';
+Errors: 28000 when the setting is no uuid or names an enterprise the login does not belong to, or the context is refused.';
 
 -- Crew are themselves; everybody else who is a person is a user.
 create or replace function auth.uid()
@@ -155,6 +208,10 @@ language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  if nullif(current_setting('app.context', true), '') is not null then
+    return query select auth.enterprise_id();
+    return;
+  end if;
   return query
     select p.enterprise_id
     from auth.principals p
@@ -167,7 +224,8 @@ revoke all on function auth.enterprises() from public;
 grant execute on function auth.enterprises() to
   crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_sync, crewpay_jobs, crewpay_owner;
 comment on function auth.enterprises() is
-  'The enterprises this login belongs to, each of which app.current_enterprise_id may select.';
+  'The enterprises this login belongs to, each of which app.current_enterprise_id may select; with a token, its enterprise.
+Errors: 28000 as auth.principal().';
 
 -- Definer functions ask this first; policies don't protect what a function does in its own name.
 create or replace function auth.require_role(variadic p_roles text[])

@@ -19,11 +19,17 @@ begin
       message = format('login %s already has another role', new.login),
       hint = 'Make a second login for the second role.';
   end if;
+  if exists (select from auth.pools p where p.login = new.login) then
+    raise exception using
+      errcode = 'CP301',
+      message = format('login %s is that of a pool', new.login),
+      hint = 'People behind a pool come by tokens; make another login for direct access.';
+  end if;
   return new;
 end $$;
 revoke all on function auth.tg_one_role() from public;
 comment on function auth.tg_one_role() is
-  'Trigger: a login has the same role in every enterprise it belongs to.
+  'Trigger: a login has the same role in every enterprise it belongs to, and is not that of a pool.
 Errors: CP301.';
 
 create or replace trigger principals_10_one_role

@@ -20,7 +20,7 @@ begin
 end $$;
 
 -- Everybody but BI may call the identity functions by name (BI tools see schema bi only; policies call them all the same).
-grant usage on schema auth to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_sync, crewpay_jobs;
+grant usage on schema auth to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_sync, crewpay_jobs, crewpay_issuer;
 grant usage on schema platform to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_sync, crewpay_jobs;
 grant usage on schema crew to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service;
 grant usage on schema rules to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_sync;

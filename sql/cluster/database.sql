@@ -8,7 +8,7 @@ begin
   execute format('revoke all on database %I from public', v_database);
   execute format(
     'grant connect on database %I to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi,'
-    ' crewpay_sync, crewpay_jobs, crewpay_backup', v_database);
+    ' crewpay_sync, crewpay_issuer, crewpay_jobs, crewpay_backup', v_database);
   -- Nobody else gets TEMP: a caller's temporary table with a trigger would run inside a definer function.
   execute format('grant connect, create, temporary on database %I to crewpay_owner', v_database);
   execute format('grant connect, temporary on database %I to crewpay_definer', v_database);

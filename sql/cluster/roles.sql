@@ -16,6 +16,7 @@ begin
       ('crewpay_service', 'nologin'),
       ('crewpay_bi',      'nologin'),
       ('crewpay_sync',    'nologin'),
+      ('crewpay_issuer',  'nologin'),
       ('crewpay_jobs',    'login'),
       ('crewpay_backup',  'nologin bypassrls')
   loop
@@ -39,6 +40,7 @@ begin
     values
       ('crewpay_definer',  'crewpay_owner'),  -- may hand SECURITY DEFINER functions to it
       ('crewpay_jobs',     'crewpay_owner'),  -- may hand the function that schedules jobs to it
+      ('pg_read_all_stats', 'crewpay_owner'), -- parallel workers ask for their leader's process
       ('pg_read_all_data', 'crewpay_backup')
   loop
     if not exists (
@@ -66,5 +68,6 @@ comment on role crewpay_payroll is 'CrewPay: group of payroll clerks'' logins.';
 comment on role crewpay_service is 'CrewPay: group of service logins (service_role), e.g. AI agents.';
 comment on role crewpay_bi is 'CrewPay: group of BI tools'' logins; reads schema bi.';
 comment on role crewpay_sync is 'CrewPay: group of the graph synchronisation''s logins.';
+comment on role crewpay_issuer is 'CrewPay: group of the services that sign people in; makes tokens for pools, sees no rows.';
 comment on role crewpay_jobs is 'CrewPay: scheduled jobs (pg_cron) log in as this role, by the socket.';
 comment on role crewpay_backup is 'CrewPay: dumps; reads everything past row-level security, writes nothing. No login until an operator gives one.';
