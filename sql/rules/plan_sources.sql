@@ -11,6 +11,22 @@ parallel safe
 return format('floor(date_part(''epoch'', %s) / 60)::integer', p_instant);
 comment on function rules.minutes_sql(text) is 'SQL for the minutes since 1970 UTC of an instant expression.';
 
+-- Three rates fit a staged span: the first, an anniversary, an escalator. A fourth is refused, not dropped.
+create or replace function rules.too_many_rates(p_employee_id text)
+returns numeric
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using
+    errcode = 'CP205',
+    message = format('the hourly rate of %s changes more than twice around one month', p_employee_id),
+    hint = 'Put dated steps of the rate table more than three months apart.';
+end
+$$;
+comment on function rules.too_many_rates(text) is 'Refuses a fourth rate within one staged span. Raises CP205.';
+
 -- Everybody employed in the month up to the period's end (who left before the period is still settled with the month's last):
 -- crew facts, base clock, month facts, and up to three rates with the day each begins.
 create or replace function rules.plan_people(p_positions crew.crew_position[], p_rate_steps jsonb)
@@ -25,7 +41,7 @@ declare
 begin
   if p_rate_steps is not null then
     -- A step holds from its year of service until the next listed year, from its date until the next dated row.
-    v_columns := 'coalesce(r.rates[1], c.base_hourly_rate) as rate_1, r.days[2] as rate_2_day, r.rates[2] as rate_2, r.days[3] as rate_3_day, r.rates[3] as rate_3';
+    v_columns := 'coalesce(r.rates[1], c.base_hourly_rate) as rate_1, r.days[2] as rate_2_day, r.rates[2] as rate_2, r.days[3] as rate_3_day, case when cardinality(r.days) > 3 then rules.too_many_rates(c.employee_id) else r.rates[3] end as rate_3';
     v_rates := format($q$
 left join lateral (
   select array_agg(changes.rate order by changes.day) as rates, array_agg(changes.day order by changes.day) as days
