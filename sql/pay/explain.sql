@@ -166,6 +166,7 @@ begin
   rates as (
     select n.level, n.node,
       case
+        when n.rate_day >= (p ->> 'rate_4_day')::integer then (p ->> 'rate_4')::numeric
         when n.rate_day >= (p ->> 'rate_3_day')::integer then (p ->> 'rate_3')::numeric
         when n.rate_day >= (p ->> 'rate_2_day')::integer then (p ->> 'rate_2')::numeric
         else (p ->> 'rate_1')::numeric end as rate

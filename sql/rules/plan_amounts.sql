@@ -192,7 +192,7 @@ returns text
 language sql
 immutable
 parallel safe
-return format('case when %1$s >= p.rate_3_day then p.rate_3 when %1$s >= p.rate_2_day then p.rate_2 else p.rate_1 end', p_day);
+return format('case when %1$s >= p.rate_4_day then p.rate_4 when %1$s >= p.rate_3_day then p.rate_3 when %1$s >= p.rate_2_day then p.rate_2 else p.rate_1 end', p_day);
 comment on function rules.rate_sql(text) is 'SQL for the hourly rate in force on a day (people alias p).';
 
 -- A pay term as quantity, rate multiple and cents.

@@ -11,7 +11,7 @@ parallel safe
 return format('floor(date_part(''epoch'', %s) / 60)::integer', p_instant);
 comment on function rules.minutes_sql(text) is 'SQL for the minutes since 1970 UTC of an instant expression.';
 
--- Three rates fit a staged span: the first, an anniversary, an escalator. A fourth is refused, not dropped.
+-- Four rates fit a staged span: the first, an anniversary, two escalators. A fifth is refused, not dropped.
 create or replace function rules.too_many_rates(p_employee_id text)
 returns numeric
 language plpgsql
@@ -21,14 +21,14 @@ as $$
 begin
   raise exception using
     errcode = 'CP205',
-    message = format('the hourly rate of %s changes more than twice around one month', p_employee_id),
+    message = format('the hourly rate of %s changes more than three times around one month', p_employee_id),
     hint = 'Put dated steps of the rate table more than three months apart.';
 end
 $$;
-comment on function rules.too_many_rates(text) is 'Refuses a fourth rate within one staged span. Raises CP205.';
+comment on function rules.too_many_rates(text) is 'Refuses a fifth rate within one staged span. Raises CP205.';
 
 -- Everybody employed in the month up to the period's end (who left before the period is still settled with the month's last):
--- crew facts, base clock, month facts, and up to three rates with the day each begins.
+-- crew facts, base clock, month facts, and up to four rates with the day each begins.
 create or replace function rules.plan_people(p_positions crew.crew_position[], p_rate_steps jsonb)
 returns text
 language plpgsql
@@ -37,11 +37,13 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_rates text := '';
-  v_columns text := 'c.base_hourly_rate as rate_1, null::integer as rate_2_day, null::numeric as rate_2, null::integer as rate_3_day, null::numeric as rate_3';
+  v_columns text := 'c.base_hourly_rate as rate_1, null::integer as rate_2_day, null::numeric as rate_2, null::integer as rate_3_day, null::numeric as rate_3,
+    null::integer as rate_4_day, null::numeric as rate_4';
 begin
   if p_rate_steps is not null then
     -- A step holds from its year of service until the next listed year, from its date until the next dated row.
-    v_columns := 'coalesce(r.rates[1], c.base_hourly_rate) as rate_1, r.days[2] as rate_2_day, r.rates[2] as rate_2, r.days[3] as rate_3_day, case when cardinality(r.days) > 3 then rules.too_many_rates(c.employee_id) else r.rates[3] end as rate_3';
+    v_columns := 'coalesce(r.rates[1], c.base_hourly_rate) as rate_1, r.days[2] as rate_2_day, r.rates[2] as rate_2, r.days[3] as rate_3_day, r.rates[3] as rate_3,
+    r.days[4] as rate_4_day, case when cardinality(r.days) > 4 then rules.too_many_rates(c.employee_id) else r.rates[4] end as rate_4';
     v_rates := format($q$
 left join lateral (
   select array_agg(changes.rate order by changes.day) as rates, array_agg(changes.day order by changes.day) as days
