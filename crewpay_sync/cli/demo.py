@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from contextlib import closing
 from datetime import date
@@ -12,6 +14,7 @@ import psycopg
 
 from crewpay_sync.cli.imports import steps
 from crewpay_sync.cli.pay import open_database, rows, run_period, spinner
+from crewpay_sync.importers.contract import load_contract
 from crewpay_sync.output import json_option, print_json, print_table, say
 from crewpay_sync.tenants import act_as
 
@@ -31,6 +34,9 @@ def load_month(conn: psycopg.Connection[Any]) -> None:
     """A month of Envoy's real departures from LaGuardia with an invented roster, unless it is there."""
     if month_is_loaded(conn):
         say(f"{CARRIER} {BASE} {MONTH:%Y-%m}: here already")
+        loaded = load_contract(conn, ENTERPRISE)
+        if loaded["added"] or loaded["changed"]:
+            say(f"sample contract: {loaded['added']} clauses added, {loaded['changed']} changed")
         return
     from crewpay_sync.importers.month import import_month
 
@@ -83,7 +89,10 @@ NEXT = (
 def next_steps(pilot: str) -> list[str]:
     """What to try next: commands, each with what it shows."""
     values = {"pilot": pilot, "month": f"{MONTH:%Y-%m}", "enterprise": ENTERPRISE}
-    return ["Next:", *(f"  {command.format(**values):<55}  {what}".rstrip() for command, what in NEXT)]
+    lines = [f"  {command.format(**values):<55}  {what}".rstrip() for command, what in NEXT]
+    if shutil.which("crewpay") is None:
+        return [f"Next (crewpay is {sys.argv[0]}):", *lines]
+    return ["Next:", *lines]
 
 
 def excerpt(lines: list[str]) -> list[str]:

@@ -62,6 +62,14 @@ def parse_when(text: str) -> When:
     raise click.BadParameter(f"{text!r} is neither a month (2013-01) nor a day (2013-01-16)")
 
 
+def parse_month(text: str) -> When:
+    """2013-01; a statement is of a month, with all its periods."""
+    when = parse_when(text)
+    if not when.whole_month:
+        raise click.BadParameter(f"{text!r} is a day: give the month, {when.day:%Y-%m}")
+    return when
+
+
 @contextmanager
 def spinner(label: str) -> Iterator[None]:
     """A spinner with the time spent so far when stderr is a terminal; silent otherwise."""
@@ -277,7 +285,7 @@ def run(
 
 @pay.command()
 @click.argument("employee")
-@click.argument("month", type=parse_when, metavar="MONTH")
+@click.argument("month", type=parse_month, metavar="MONTH")
 @enterprise_option
 @json_option
 def explain(employee: str, month: When, enterprise: str | None, as_json: bool) -> None:

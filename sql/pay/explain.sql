@@ -221,8 +221,8 @@ begin
     select p.trip_at, p.report, p.leg_at, p.level, p.node, 1 as rank, l.term_no, null::text as heading, l.component, l.term_code, l.label, l.quantity,
       concat_ws(' ',
         case
-          when l.component = 'guarantee' then format('%s guaranteed − %s', pay.quantity_text((p.n ->> 'guarantee_minutes')::numeric, v_unit),
-            pay.quantity_text((p.n ->> 'guarantee_minutes')::numeric - l.quantity, v_unit))
+          when l.component = 'guarantee' then format('%s guaranteed − %s = %s', pay.quantity_text((p.n ->> 'guarantee_minutes')::numeric, v_unit),
+            pay.quantity_text((p.n ->> 'guarantee_minutes')::numeric - l.quantity, v_unit), pay.quantity_text(l.quantity, v_unit))
           when l.competes and l.level <> 'leg' then format('%s over %s%s', pay.quantity_arithmetic(l.expanded, p.n, (p.n ->> ('t' || l.term_no))::numeric, v_unit),
             pay.quantity_text((p.n ->> ('t' || l.term_no))::numeric - l.quantity, v_unit),
             ' = ' || pay.quantity_text(l.quantity, v_unit))

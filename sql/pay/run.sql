@@ -34,7 +34,7 @@ begin
     raise exception using
       errcode = 'CP211',
       message = format('the pay period %s to %s is %s', v_period.start_date, v_period.end_date, v_period.status),
-      hint = 'Only an open period is computed; a closed one is corrected through back pay.';
+      hint = 'Only an open period is computed.';
   end if;
   return v_period;
 end
@@ -115,9 +115,9 @@ return $q$
     ((select count(*) from pay.run_findings as known where known.enterprise_id = $1 and known.run_id = $2)
       + row_number() over (order by p.no, f.term_no, f.node)) * $4 + $5 - 1,
     f.code, p.id, t.term_id, t.level, f.node,
-    format('%s: %s (%s) could not be paid: %s', p.employee_id, u.term_code, t.label,
+    format('%s: %s (%s) could not be evaluated: %s', p.employee_id, u.term_code, t.label,
       case f.code when 'CP110' then 'no hourly rate for the day'
-        else 'a fact is missing, one of ' || array_to_string(array(select jsonb_array_elements_text(t.expanded -> 'can_lack')), ', ') end)
+        else 'missing ' || array_to_string(array(select jsonb_array_elements_text(t.expanded -> 'can_lack')), ' or ') end)
   from _findings as f
   join _people as p on p.no = f.no
   join rules.ruleset_terms as t on t.enterprise_id = $1 and t.ruleset_id = $3 and t.term_no = f.term_no

@@ -23,6 +23,55 @@ as $$
 $$;
 comment on function pay.statement_title(uuid, uuid) is 'Head of a pay statement.';
 
+create or replace function pay.statement_row(p_text text, p_amount numeric)
+returns text
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  -- A text that is too long pushes its amount to the right; arithmetic is never cut off.
+  select rpad(p_text, greatest(90, length(p_text))) || lpad(to_char(p_amount, 'FM999,990.00'), 12)
+$$;
+comment on function pay.statement_row(text, numeric) is 'A row of a statement: text and, in the right column, its amount.';
+
+-- Why there is nothing to print. Crew learn only that there is none of their own.
+create or replace function pay.refuse_statement(p_employee_id text, p_month date)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_newest date;
+begin
+  if auth.role() <> 'crew' then
+    if not exists (select from crew.crew_members as c where c.enterprise_id = auth.enterprise_id() and c.employee_id = p_employee_id) then
+      raise exception using
+        errcode = 'CP214',
+        message = format('there is no crew member %s in this enterprise', p_employee_id),
+        hint = 'Employee numbers: select employee_id from crew.crew_members.';
+    end if;
+    if not exists (
+      select from pay.pay_periods as p
+      where p.enterprise_id = auth.enterprise_id() and p.contract_month = date_trunc('month', p_month)::date) then
+      select max(p.contract_month) into v_newest from pay.pay_periods as p where p.enterprise_id = auth.enterprise_id();
+      raise exception using
+        errcode = 'CP214',
+        message = format('there is no pay period in %s', to_char(p_month, 'YYYY-MM')),
+        hint = coalesce('The newest is in ' || to_char(v_newest, 'YYYY-MM') || '.', 'There is none at all.');
+    end if;
+  end if;
+  raise exception using
+    errcode = 'CP214',
+    message = format('no result for %s in %s', p_employee_id, to_char(p_month, 'YYYY-MM')),
+    hint = 'Run the period first (crewpay pay run), and ask for a crew member whose pay you may see.';
+end
+$$;
+comment on function pay.refuse_statement(text, date) is
+'Says why there is no statement: no such crew member, no such period, or not run yet.
+p_employee_id, p_month: as pay.statement(). Raises CP214.';
+
 create or replace function pay.statement(p_employee_id text, p_month date)
 returns setof text
 language plpgsql
@@ -61,20 +110,17 @@ begin
       where e.outcome = 'heading' and e.level in ('trip', 'month')
       union all
       select case e.outcome
-        when 'total' then rpad('TOTAL', 84) || lpad(to_char(e.amount, 'FM999,990.00'), 12)
-        when 'component' then '  ' || rpad(replace(e.component::text, '_', ' '), 82) || lpad(to_char(e.amount, 'FM999,990.00'), 12)
+        when 'total' then pay.statement_row('TOTAL', e.amount)
+        when 'component' then pay.statement_row('  ' || replace(e.component::text, '_', ' '), e.amount)
         when 'heading' then margin.indent || e.heading || case when e.level = 'leg' then '' else coalesce('  [' || e.arithmetic || ']', '') end
-        when 'paid' then rpad(margin.indent || '  ' || rpad(e.term_code, 18) || ' ' || e.label || ': ' || e.arithmetic, 84) || lpad(to_char(e.amount, 'FM999,990.00'), 12)
+        when 'paid' then pay.statement_row(margin.indent || '  ' || rpad(e.term_code, 18) || ' ' || e.label || ': ' || e.arithmetic, e.amount)
         else margin.indent || '  ' || rpad(e.term_code, 18) || ' (' || e.label || ' ' || e.arithmetic || ')' end, 1
     ) as printed (line, line_no)
     where e.outcome <> 'component' or e.amount <> 0
     order by e.item_no, printed.line_no;
   end loop;
   if not v_any then
-    raise exception using
-      errcode = 'CP214',
-      message = format('no result for %s in %s', p_employee_id, to_char(p_month, 'YYYY-MM')),
-      hint = 'Run the period first (crewpay pay run), and ask for a crew member whose pay you may see.';
+    perform pay.refuse_statement(p_employee_id, p_month);
   end if;
 end
 $$;

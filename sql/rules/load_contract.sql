@@ -1,5 +1,50 @@
 -- Loading a contract as data: terms as versions, the rule graph as a generation. A contract that doesn't compile is refused whole.
 
+-- What stands around a formula: named with the clause before any type is cast.
+create or replace function rules.check_term_head(p_term jsonb)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_where text := coalesce(p_term ->> 'code', '(without code)');
+  v_bad text;
+begin
+  select key into v_bad
+  from jsonb_object_keys(p_term) as key
+  where key not in ('code', 'category', 'title', 'text', 'applies_to', 'effective', 'expires', 'priority', 'formula', 'note')
+  limit 1;
+  if found then
+    perform rules.refuse('CP202', v_where || ' $.' || v_bad, format('a term has no %s', v_bad),
+      'code, category, title, text, applies_to, effective; optional: expires, priority, formula.');
+  end if;
+  if p_term ? 'category' and p_term ->> 'category' <> all (enum_range(null::rules.term_category)::text[]) then
+    perform rules.refuse('CP202', v_where || ' $.category', format('unknown category %s', p_term ->> 'category'),
+      array_to_string(enum_range(null::rules.term_category)::text[], ', ') || '.');
+  end if;
+  if jsonb_typeof(p_term -> 'applies_to') <> 'array' then
+    perform rules.refuse('CP202', v_where || ' $.applies_to', 'applies_to is a list of positions', 'Write ["CAPTAIN", "FIRST_OFFICER"].');
+  end if;
+  select listed into v_bad
+  from jsonb_array_elements_text(p_term -> 'applies_to') as listed
+  where listed <> all (enum_range(null::crew.crew_position)::text[])
+  limit 1;
+  if found then
+    perform rules.refuse('CP202', v_where || ' $.applies_to', format('unknown position %s', v_bad),
+      array_to_string(enum_range(null::crew.crew_position)::text[], ', ') || '.');
+  end if;
+  foreach v_bad in array array['effective', 'expires'] loop
+    if p_term ? v_bad and not coalesce(rules.is_date(p_term ->> v_bad), false) then
+      perform rules.refuse('CP202', v_where || ' $.' || v_bad, format('%s is not a date', p_term ->> v_bad), 'Write 2026-01-01.');
+    end if;
+  end loop;
+end
+$$;
+comment on function rules.check_term_head(jsonb) is
+'Checks what stands around a formula in a contract document: keys, category, positions, dates.
+p_term: one term of the document. Raises CP202 with the clause and the place.';
+
 create or replace function rules.load_terms(p_enterprise uuid, p_terms jsonb, out added integer, out changed integer, out unchanged integer)
 language plpgsql
 volatile
@@ -14,6 +59,7 @@ begin
   changed := 0;
   unchanged := 0;
   for v_term in select value from jsonb_array_elements(coalesce(p_terms, '[]')) loop
+    perform rules.check_term_head(v_term);
     v_new := jsonb_populate_record(null::rules.union_contract_terms, jsonb_build_object(
       'term_code', v_term -> 'code', 'term_category', v_term -> 'category', 'term_title', v_term -> 'title', 'term_text', v_term -> 'text',
       'calculation_formula', v_term -> 'formula', 'effective_date', v_term -> 'effective', 'expiration_date', v_term -> 'expires',
@@ -142,6 +188,10 @@ declare
   v_group record;
 begin
   perform auth.require_role('admin');
+  if jsonb_typeof(p_contract) <> 'object' or not p_contract ?| array['terms', 'scenarios', 'components', 'edges']
+    or exists (select from jsonb_object_keys(p_contract) as key where key not in ('terms', 'scenarios', 'components', 'edges')) then
+    perform rules.refuse('CP202', '(contract)', 'a contract document has the keys terms, scenarios, components and edges, and no others', 'See docs/contracts.md.');
+  end if;
   select * into v_loaded from rules.load_terms(v_enterprise, p_contract -> 'terms');
   v_generation := rules.load_graph(v_enterprise, p_contract);
 

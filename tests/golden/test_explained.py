@@ -100,7 +100,7 @@ def test_the_statement_shows_scheduled_against_actual_and_the_arithmetic(paid: A
     assert "minimum duty: 4:00 over 3:10 = 0:50 × $60.00" in text
     assert "(duty rig 6:00 duty ÷ 2 = 3:00)" in text
     assert "per diem: 6:00 × $2.40/h" in text
-    assert "monthly guarantee: 20:00 guaranteed − 4:00 × $60.00" in text
+    assert "monthly guarantee: 20:00 guaranteed − 4:00 = 16:00 × $60.00" in text
 
 
 def test_a_fact_changed_after_the_run_leaves_the_explanation_alone(paid: Any) -> None:

@@ -274,3 +274,23 @@ def test_two_settings_of_one_time(airlines: Callable[[], Any]) -> None:
 def test_only_administrators_load(airline: Any) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege), airline.acting("payroll") as conn:
         conn.execute("select rules.load_contract('{}')")
+
+
+@pytest.mark.parametrize(
+    ("document", "place"),
+    [
+        ([], "$"),
+        ({"term": []}, "$"),
+        ({"terms": [{"code": "X", "categry": "CREDIT"}]}, "$.categry"),
+        ({"terms": [{"code": "X", "category": "RIGS"}]}, "$.category"),
+        ({"terms": [{"code": "X", "category": "CREDIT", "applies_to": ["FLIGHTATTENDANT"]}]}, "$.applies_to"),
+        ({"terms": [{"code": "X", "category": "CREDIT", "applies_to": "CAPTAIN"}]}, "$.applies_to"),
+        ({"terms": [{"code": "X", "applies_to": ["CAPTAIN"], "effective": "2013-13-01"}]}, "$.effective"),
+    ],
+)
+def test_a_document_around_its_formulas_is_checked(airline: Any, document: Any, place: str) -> None:
+    with pytest.raises(psycopg.Error) as refused:
+        airline.load(document)
+    assert refused.value.sqlstate == "CP202"
+    assert refused.value.diag.message_detail == f"at {place}"
+    assert refused.value.diag.message_hint
