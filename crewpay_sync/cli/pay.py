@@ -344,3 +344,6 @@ def periods(enterprise: str | None, as_json: bool) -> None:
     )  # fmt: skip
     if not found:
         say("no pay periods yet: crewpay import nycflights")
+
+
+import crewpay_sync.cli.closing  # noqa: E402, F401  (more commands of this group, made from what stands above)

@@ -310,6 +310,10 @@ class _Load:
             row = cursor.execute(query("avelo", name), {"enterprise": self.enterprise, **values}).fetchone()
         return row[0] if row else None
 
+    def all(self, name: str, **values: Any) -> list[tuple[Any, ...]]:
+        with self.conn.cursor(row_factory=psycopg.rows.tuple_row) as cursor:
+            return cursor.execute(query("avelo", name), {"enterprise": self.enterprise, **values}).fetchall()
+
     def put(self, name: str, rows: Iterator[Row] | list[Row]) -> int:
         """Adds the rows that are missing; how many."""
         plain = [{k: _json(v) for k, v in row.items()} for row in rows]
@@ -321,20 +325,26 @@ class _Load:
         return done.rowcount
 
     def pay(self, changed: bool) -> None:
-        """Runs what is due as the payroll clerk, then closes what is over as the administrator would."""
-        with self.conn.cursor(row_factory=psycopg.rows.tuple_row) as cursor:
-            due = cursor.execute(
-                query("avelo", "to_run"), {"enterprise": self.enterprise, "changed": changed}
-            ).fetchall()
-            if due:
-                with act_as(self.conn, SLUG, "payroll"):
-                    for (period,) in due:
-                        self.one("run", period=period)
+        """Runs what is due as the payroll clerk; what is over the administrator approves and the clerk closes."""
+        due = self.all("to_run", changed=changed)
+        if due:
+            with act_as(self.conn, SLUG, "payroll"):
+                for (period,) in due:
+                    self.one("run", period=period)
         self.runs = len(due)
-        self.conn.execute(
-            query("avelo", "close"),
-            {"enterprise": self.enterprise, "today": self.rows.today, "by": login_name(SLUG, "admin")},
-        )
+        over = self.all("to_close", today=self.rows.today)
+        if over:
+            with act_as(self.conn, SLUG, "admin"):
+                for _, run in over:
+                    self.one("approve_run", run=run)
+            with act_as(self.conn, SLUG, "payroll"):
+                for period, _ in over:
+                    self.one("close_period", period=period)
+        paid = self.all("to_pay", today=self.rows.today)
+        if paid:
+            with act_as(self.conn, SLUG, "payroll"):
+                for (period,) in paid:
+                    self.one("mark_paid", period=period)
 
     def amount(self, employee: str, first: date, component: str, flight: UUID | None = None) -> Decimal:
         """What the computed lines of a crew member say about a component of the period that begins on `first`."""

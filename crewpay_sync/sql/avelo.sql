@@ -115,24 +115,32 @@ order by p.start_date;
 -- name: run
 select (pay.run(%(enterprise)s, %(period)s)).finding_count;
 
--- name: close
--- A period that is over is validated by somebody else than who ran it, and closed; after its day of payment it is paid.
-with due as (
-  select p.id, case when p.pay_date < %(today)s then 'PAID' else 'CLOSED' end::pay.pay_period_status as status
-  from pay.pay_periods as p
-  where p.enterprise_id = %(enterprise)s
-    and p.end_date < %(today)s
-    and p.status < case when p.pay_date < %(today)s then 'PAID' else 'CLOSED' end::pay.pay_period_status
-), validated as (
-  update pay.pay_calculations as c
-  set validated_at = now(), validated_by = %(by)s
-  from due
-  where c.enterprise_id = %(enterprise)s and c.pay_period_id = due.id and c.validated_at is null
-)
-update pay.pay_periods as p
-set status = due.status, updated_at = now()
-from due
-where p.enterprise_id = %(enterprise)s and p.id = due.id;
+-- name: to_close
+-- Periods that are over and still open, with the run to be approved.
+select p.id, r.id
+from pay.pay_periods as p
+join pay.pay_runs as r
+  on r.enterprise_id = p.enterprise_id and r.pay_period_id = p.id and r.kind = 'REGULAR' and r.state = 'published' and r.whole_period
+where p.enterprise_id = %(enterprise)s
+  and p.end_date < %(today)s
+  and p.status in ('OPEN', 'PROCESSING')
+order by p.start_date;
+
+-- name: to_pay
+-- Closed periods whose day of payment is past.
+select p.id
+from pay.pay_periods as p
+where p.enterprise_id = %(enterprise)s and p.status = 'CLOSED' and p.pay_date < %(today)s
+order by p.start_date;
+
+-- name: approve_run
+select (pay.approve_run(%(run)s, 'results looked through')).id;
+
+-- name: close_period
+select (pay.close_period(%(period)s)).status;
+
+-- name: mark_paid
+select (pay.mark_paid(%(period)s)).status;
 
 -- name: payments
 -- What payroll paid: the computed components of each paid period, less what it got wrong.

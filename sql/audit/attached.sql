@@ -26,6 +26,12 @@ begin
     p_summary_by => 'run_id',
     p_update_action => $sql$case when o.validated_at is null and n.validated_at is not null then 'APPROVED' else 'UPDATED' end::audit.audit_action$sql$);
   perform audit.attach('pay.payroll_payments');
+  perform audit.attach('pay.approvals',
+    p_update_action => $sql$case when o.decision is null and n.decision is not null then n.decision::text else 'UPDATED' end::audit.audit_action$sql$);
+  perform audit.attach('pay.delegations');
+  perform audit.attach('pay.retro_queue');
+  perform audit.attach('crew.corrections',
+    p_update_action => $sql$case when o.approved_at is null and n.approved_at is not null then 'APPROVED' else 'UPDATED' end::audit.audit_action$sql$);
   perform audit.attach('review.discrepancies');
   perform audit.attach('review.claims',
     p_update_action => $sql$case

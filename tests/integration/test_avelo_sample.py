@@ -19,6 +19,7 @@ from psycopg.rows import dict_row
 from crewpay_sync.cli import cli
 from crewpay_sync.database import Target
 from crewpay_sync.importers.avelo import load_avelo, month_after
+from crewpay_sync.settings import settings
 
 CENT = Decimal("0.01")
 PILOTS = ("CAPTAIN", "FIRST_OFFICER")
@@ -617,7 +618,9 @@ def test_loads_of_different_days_add_up(other: Target, loaded: Connection, last_
 
 def test_command_loads_as_of_today(other: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIRECT_URL", other.conninfo)
+    settings.cache_clear()  # read once: by now they name the server of the tests
     result = CliRunner().invoke(cli, ["import", "avelo", "--json"], catch_exceptions=False)
+    settings.cache_clear()
     assert result.exit_code == 0
     assert (
         '"logins": ["avelo_admin", "avelo_payroll", "avelo_bi", "avelo_agent", "avelo_xp001", "avelo_xp201"]'
