@@ -91,7 +91,7 @@ begin
     select
       v_enterprise, p_batch, v.row_no, v.code,
       case v.code
-        when 'CP109' then 'bad value: ' || v.bad
+        when 'CP109' then crew.import_bad_values(v.bad, v.data)
         when 'CP101' then 'unknown airport: ' || (v.data ->> 'base_location')
         when 'CP108' then 'the same employee stands in an earlier row'
         else 'employment begins or ends in a pay period that is not open'

@@ -123,7 +123,7 @@ begin
     select
       v_enterprise, p_batch, v.row_no, v.code,
       case v.code
-        when 'CP109' then 'bad value: ' || v.bad
+        when 'CP109' then crew.import_bad_values(v.bad, v.data)
         when 'CP101' then 'unknown airport: ' || v.unknown_airports
         when 'CP102' then 'scheduled arrival is not after scheduled departure'
         when 'CP104' then 'actual arrival is not after actual departure'

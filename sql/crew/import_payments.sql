@@ -88,7 +88,7 @@ begin
     select
       v_enterprise, p_batch, v.row_no, v.code,
       case v.code
-        when 'CP109' then 'bad value: ' || v.bad
+        when 'CP109' then crew.import_bad_values(v.bad, v.data)
         when 'CP105' then 'no employee_id'
         when 'CP106' then 'unknown crew member: ' || v.employee_id
         when 'CP112' then 'no pay period starts on ' || v.period_start

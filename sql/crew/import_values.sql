@@ -93,3 +93,46 @@ grant execute on function crew.import_is_closed(timestamptz, text) to crewpay_de
 comment on function crew.import_is_closed(timestamptz, text) is
   'Whether a time lies in a pay period that is not open.
 p_from: the time; p_airport: IATA code whose clock tells the day.';
+
+-- What a column takes, for people.
+create or replace function crew.import_expected(p_column text)
+returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when p_column = 'position' then format('%s; of an assignment %s', array_to_string(enum_range(null::crew.crew_position)::text[], ', '),
+      array_to_string(enum_range(null::crew.assignment_position)::text[], ', '))
+    when p_column = 'activity' then array_to_string(enum_range(null::crew.activity)::text[], ', ')
+    when p_column = 'status' then array_to_string(enum_range(null::crew.flight_status)::text[], ', ')
+    when p_column = 'pickup' then array_to_string(enum_range(null::crew.pickup)::text[], ', ')
+    when p_column = 'union_status' then array_to_string(enum_range(null::crew.union_status)::text[], ', ')
+    when p_column = 'contract_type' then array_to_string(enum_range(null::crew.contract_type)::text[], ', ')
+    when p_column = 'component' then array_to_string(enum_range(null::pay.component)::text[], ', ')
+    when p_column ~ '(_date|_on|^month)$' then 'a date, 2026-07-01'
+    when p_column ~ '(departure|arrival|_at|_time)$' then 'a time with its offset, 2026-07-01T06:15:00-04:00'
+    when p_column ~ '(amount|rate|number|minutes|quantity)$' then 'a number in range, 1234.50'
+    else 'a text that fits' end
+$$;
+revoke all on function crew.import_expected(text) from public;
+grant execute on function crew.import_expected(text) to crewpay_definer;
+comment on function crew.import_expected(text) is
+  'What a column of an import takes, in words.
+p_column: its name.';
+
+create or replace function crew.import_bad_values(p_columns text, p_data jsonb)
+returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select 'bad value: ' || string_agg(
+    case when bad_column = 'number of fields' then bad_column
+      else format('%s %s (expected: %s)', bad_column, coalesce('"' || left(p_data ->> bad_column, 40) || '"', 'is missing'), crew.import_expected(bad_column)) end,
+    '; ' order by column_no)
+  from unnest(string_to_array(p_columns, ', ')) with ordinality as listed (bad_column, column_no)
+$$;
+revoke all on function crew.import_bad_values(text, jsonb) from public;
+grant execute on function crew.import_bad_values(text, jsonb) to crewpay_definer;
+comment on function crew.import_bad_values(text, jsonb) is
+  'The reason of a rejected row: each bad column with its value and what is expected.
+p_columns: names, comma-separated; p_data: the row.';
