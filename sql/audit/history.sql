@@ -124,7 +124,6 @@ declare
   v_pending jsonb[];
   v_entry jsonb;
   v_at integer;
-  v_moment timestamptz;
 begin
   select n.nspname || '.' || c.relname
   into v_entity
@@ -188,9 +187,8 @@ begin
   into v_row
   using v_empty, v_parts, auth.enterprise_id();
 
-  for v_moment, v_pending in
-    select l.created_at,
-           array_agg(jsonb_build_object('action', l.action, 'changes', l.changes) order by l.transaction_id desc, l.ctid desc)
+  for v_pending in
+    select array_agg(jsonb_build_object('action', l.action, 'changes', l.changes) order by l.transaction_id desc, l.ctid desc)
     from audit.audit_log l
     where l.enterprise_id = auth.enterprise_id()
       and l.entity_type = v_entity

@@ -21,4 +21,27 @@ $database$;
 
 revoke all on schema public from public;
 
+-- Large objects have no tenant, and anyone may make them until told otherwise. (An operator who is no superuser can't revoke
+-- this, and gets a warning.)
+do $large_objects$
+declare
+  v_function regprocedure;
+begin
+  for v_function in
+    select p.oid
+    from pg_catalog.pg_proc p
+    where p.pronamespace = 'pg_catalog'::regnamespace
+      and p.proname in (
+        'lo_create', 'lo_creat', 'lo_from_bytea', 'lo_open', 'lo_get', 'lo_put', 'lo_unlink', 'lo_truncate', 'lo_truncate64',
+        'loread', 'lowrite', 'lo_lseek', 'lo_lseek64', 'lo_tell', 'lo_tell64', 'lo_close')
+  loop
+    begin
+      execute format('revoke all on function %s from public', v_function);
+    exception when insufficient_privilege then
+      raise warning 'large objects stay open to everybody: % can''t be revoked', v_function;
+    end;
+  end loop;
+end
+$large_objects$;
+
 comment on schema public is 'Empty on purpose: CrewPay keeps every object in a schema of its own.';

@@ -10,4 +10,8 @@ grant update (email, full_name, subscription_tier, api_limits, preferences, dele
 
 grant select on platform.system_configs to
   crewpay_definer, crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync, crewpay_jobs;
-grant insert, update on platform.system_configs to crewpay_admin;
+-- Not the key: taken by another enterprise or not, it would tell.
+revoke insert, update on platform.system_configs from crewpay_admin;
+grant insert (key, value, value_type, description, category, requires_restart, tenant_id, is_active, version, created_by),
+      update (value, value_type, description, category, requires_restart, is_active)
+  on platform.system_configs to crewpay_admin;
