@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "audit": "crewpay_sync.cli.audit:audit",
     "pay": "crewpay_sync.cli.pay:pay",
     "demo": "crewpay_sync.cli.demo:demo",
+    "auth": "crewpay_sync.cli.auth:auth",
     "docs": "crewpay_sync.cli.docs:docs",
     "bench": "crewpay_sync.cli.bench:bench",
 }

@@ -75,11 +75,11 @@ begin
         hint = 'Reset it: a token is for one enterprise.';
     end if;
     v_principal.login := session_user;
-    v_principal.role := v_part[1];
-    v_principal.enterprise_id := v_part[2];
-    v_principal.crew_member_id := v_part[3];
-    v_principal.user_id := v_part[4];
-    v_principal.person_id := v_part[5];
+    v_principal.role := v_part[1]::auth.app_role;
+    v_principal.enterprise_id := v_part[2]::uuid;
+    v_principal.crew_member_id := v_part[3]::uuid;
+    v_principal.user_id := v_part[4]::uuid;
+    v_principal.person_id := v_part[5]::uuid;
     v_principal.active := true;
     return v_principal;
   end if;

@@ -129,7 +129,7 @@ begin
     end if;
   end if;
   if v_refused is null then
-    v_exp := v_part[8];
+    v_exp := v_part[8]::bigint;
     select p.role into v_pool_role from auth.pools p where p.login = session_user and p.active;
     v_refused := case
       when v_part[7] <> session_user then 4
