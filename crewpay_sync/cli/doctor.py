@@ -94,6 +94,22 @@ def check_roles(conn: psycopg.Connection[Any]) -> Check:
     return Check("roles", count >= 10, f"{count} roles", "Run: crewpay db deploy")
 
 
+def check_rights(conn: psycopg.Connection[Any]) -> Check:
+    """Rights in the catalogue against those stated in sql/auth/role_matrix.sql."""
+    found = conn.execute(
+        "select 'not stated' as what, x.* from (table auth.role_rights except table auth.role_matrix) x"
+        " union all"
+        " select 'missing', x.* from (table auth.role_matrix except table auth.role_rights) x order by 3, 4"
+    ).fetchall()
+    if not found:
+        return Check("rights", True, "as stated for every role")
+    first = "; ".join(f"{what}: {role} {rights} on {name}" for what, _, name, role, rights in found[:3])
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return Check(
+        "rights", False, first + more, "Compare auth.role_rights with auth.role_matrix; revoke or deploy."
+    )
+
+
 def check_deploy(conn: psycopg.Connection[Any]) -> Check:
     plan = runner.plan(direct_target())
     if plan.edited or plan.unknown:
@@ -116,6 +132,7 @@ CHECKS: list[Callable[[psycopg.Connection[Any]], Check]] = [
     check_extensions,
     check_jobs,
     check_roles,
+    check_rights,
     check_deploy,
 ]
 

@@ -66,7 +66,7 @@ def test_doctor_names_what_is_there(environment: dict[str, str]) -> None:
     checks = {check["name"]: check["ok"] for check in json.loads(done.stdout)["data"]}
     assert checks.pop("jobs") is False  # pg_cron serves another database than a test's
     assert checks == dict.fromkeys(
-        ("connection", "version", "encryption", "extensions", "roles", "deploy"), True
+        ("connection", "version", "encryption", "extensions", "roles", "rights", "deploy"), True
     )
     assert done.returncode == 1
 
