@@ -41,6 +41,8 @@ declare
   v_type text;
   v_version integer;
 begin
+  -- Two at once: the second waits, and then sees what the first made of the setting.
+  perform pg_advisory_xact_lock(hashtext('platform.put_config'), hashtext(concat_ws('/', v_tenant, config_key)));
   select c.*
   into v_old
   from platform.system_configs c
