@@ -1,8 +1,7 @@
 """Two airlines that look alike, people of one of them who attack, and what would be a leak.
 
 Everything is found in the catalogue: a new table, view, function or partition joins the attacks by itself. Whoever adds a
-login scheme adds its logins to ATTACKERS; `begin` runs at the start of each of their transactions (a pool login would
-present its token there).
+login scheme adds its logins to ATTACKERS; `begin` runs at the start of each of their transactions.
 """
 
 from __future__ import annotations
@@ -43,6 +42,11 @@ def select_alpha(conn: Conn, world: World) -> None:
     conn.execute("select set_config('app.current_enterprise_id', %s, false)", (str(world.alpha),))
 
 
+def show_token(conn: Conn, world: World) -> None:
+    """A pool's client is whoever its token says, for one transaction."""
+    conn.execute("select auth.login(%s)", (world.token,))
+
+
 @dataclass(frozen=True)
 class Attacker:
     """A login of airline alpha, or of nobody."""
@@ -61,8 +65,12 @@ ATTACKERS = [
     Attacker("bi", "alpha_bi", "crewpay_bi"),
     Attacker("sync", "alpha_sync", "crewpay_sync"),
     Attacker("jobs", "=crewpay_jobs", "crewpay_jobs", select_alpha),
-    Attacker("nobody", "stranger", "crewpay_crew"),  # what a pool login is before it has shown a token
+    Attacker("token", "pool", "crewpay_crew", show_token),  # the same crew member behind a pool
+    Attacker("no token", "pool", "crewpay_crew"),
+    Attacker("nobody", "stranger", "crewpay_crew"),  # a login without a principal
 ]
+CREW = {"crew", "token"}
+NOBODY = {"nobody", "no token"}
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,7 @@ class World:
     logins: dict[str, str]
     alpha: UUID
     beta: UUID
+    token: str = ""
     relations: list[Relation] = field(default_factory=list)
     of_others: dict[str, set[str]] = field(default_factory=dict)  # by attacker's name
     connections: dict[str, Conn] = field(default_factory=dict)
@@ -432,9 +441,9 @@ def find_secrets(world: World) -> None:
             shared |= own
     for who in ATTACKERS:
         found = beta - known
-        if who.name == "crew":
+        if who.name in CREW:
             found |= colleague - mine - shared
-        if who.name == "nobody":
+        if who.name in NOBODY:
             found |= (known | beta) - shared
             found = {s for s in found if "alpha" in s or "beta" in s or s in beta - known}
         world.of_others[who.name] = found
@@ -465,7 +474,7 @@ def world(server: Target, template: str, tree: Tree) -> Iterator[World]:
         logins = {
             w.name: w.login[1:] if w.login[0] == "=" else f"t_{w.login}_{prefix}" for w in ATTACKERS
         } | {"password": password, "beta_admin": f"t_beta_admin_{prefix}", "crew2": f"t_alpha_crew2_{prefix}"}
-        for login in set(logins.values()) - {password, "crewpay_jobs"}:
+        for login in set(logins.values()) - {password, "crewpay_jobs", logins["token"]}:
             operator.execute(
                 sql.SQL("alter role {} password {}").format(sql.Identifier(login), sql.Literal(password))
             )
@@ -473,8 +482,18 @@ def world(server: Target, template: str, tree: Tree) -> Iterator[World]:
             operator.execute("select test.id(%s) as id", (n,)).fetchone()["id"]
             for n in ("alpha", "beta")  # type: ignore[index]
         )
+        pool = logins["token"]
+        operator.execute(
+            sql.SQL("create role {} login in role crewpay_crew password {}").format(
+                sql.Identifier(pool), sql.Literal(password)
+            )
+        )
+        operator.execute("select auth.create_pool(%s, 'crew')", (pool,))
+        token = operator.execute(
+            "select auth.mint_token(%s, %s, test.id('alpha_crew1')) as token", (pool, alpha)
+        ).fetchone()["token"]  # type: ignore[index]
         operator.execute("drop schema test cascade")
-        found = World(target, operator, logins, alpha, beta)
+        found = World(target, operator, logins, alpha, beta, token)
         found.relations = relations(operator)
         with operator.transaction():
             operator.execute(DISTINCT)
@@ -542,6 +561,16 @@ def attack(request: pytest.FixtureRequest, world: World) -> Iterator[Attack]:
     yield made
     if not made.conn.closed:
         made.conn.rollback()
+
+
+@pytest.fixture
+def is_crew(attack: Attack) -> bool:
+    return attack.who.name in CREW
+
+
+@pytest.fixture
+def is_nobody(attack: Attack) -> bool:
+    return attack.who.name in NOBODY
 
 
 class Matrix:

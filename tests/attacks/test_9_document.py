@@ -12,7 +12,7 @@ HEAD = """\
 
 What happens when a login tries what it should not. The tests in `tests/attacks` make every attempt on every table, partition, view, function, sequence and schema of the catalogue, as a login of its own, beside another airline with the same employee, flight, trip and claim numbers; this page is written by them (`CREWPAY_WRITE_DOCS=1 pytest tests/attacks`) and compared with every run. Each attempt has its control: the operator's same statement does hit.
 
-`nobody` is a login without a principal, as a pool login is before it has shown a token. "Refused" is SQLSTATE 42501 or 28000; "no row" means that the statement ran and touched nothing.
+`token` is the same crew member behind a pool, with a token; `no token` is the pool's login without one; `nobody` is a login without a principal. "Refused" is SQLSTATE 42501 or 28000; "no row" means that the statement ran and touched nothing.
 """
 
 
