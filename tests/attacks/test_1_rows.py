@@ -199,9 +199,9 @@ def test_insert_for_others(attack: Attack, note: Note) -> None:
             if relation.key in (("enterprise_id", "id"), ("id",))
             else {}
         )
-        for rest in ("", "returning *", "on conflict do nothing", "on conflict do nothing returning 1"):
+        for rest in ("", "returning *"):
             attack.refused(insert(attack, relation, fresh, rest))
-            attack.refused(insert(attack, relation, row, rest))
+        attack.refused(insert(attack, relation, row, "on conflict do nothing returning 1"))
     note()
 
 
@@ -381,15 +381,11 @@ def test_cheap_conditions(attack: Attack, note: Note, is_nobody: bool) -> None:
     """Conditions that fail on values (casts, division by zero), to be evaluated before the policy"""
     for relation in attack.world.relations:
         for name in can(attack, relation, "select", relation.columns):
-            for condition in (
-                "t.{}::text::point is not null",
-                "1 / (length(t.{}::text) - length(t.{}::text)) = 1",
-            ):
-                statement = sql.SQL("select 1 from {} t where " + condition.replace("{}", "{n}")).format(
-                    relation.sql, n=sql.Identifier(name)
-                )
-                try:
-                    attack.run(statement)
-                except psycopg.Error as error:
-                    attack.look(str(error), statement)
+            statement = sql.SQL(
+                "select 1 from {} t where t.{n}::text::point is not null or 1 / (length(t.{n}::text) - length(t.{n}::text)) = 1"
+            ).format(relation.sql, n=sql.Identifier(name))
+            try:
+                attack.run(statement)
+            except psycopg.Error as error:
+                attack.look(str(error), statement)
     note("own values only" if not is_nobody else "no value")

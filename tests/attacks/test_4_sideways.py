@@ -138,7 +138,7 @@ def test_keys_overlap(world: Any) -> None:
 
 STATISTICS = [
     "select * from pg_stats", "select * from pg_stats_ext", "select * from pg_stats_ext_exprs", "select * from pg_statistic_ext_data",
-    "select * from pg_stat_statements", "select * from ext.pg_stat_statements", "select query, client_addr from pg_stat_activity",
+    "select * from pg_stat_statements limit 1", "select s.query from ext.pg_stat_statements s join pg_database d on d.oid = s.dbid where d.datname = current_database()", "select query, client_addr from pg_stat_activity",
     "select * from pg_prepared_statements", "select * from pg_prepared_xacts", "select * from pg_cursors", "select * from pg_largeobject",
     "select * from pg_largeobject_metadata", "select * from pg_replication_slots", "select * from pg_stat_replication",
     "select setting from pg_settings where name in ('data_directory', 'config_file', 'hba_file')",

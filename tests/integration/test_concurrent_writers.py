@@ -52,7 +52,7 @@ def logins(database: Target) -> Iterator[dict[str, str]]:
         ensure_login(conn, names["payroll"], air.id, "payroll")
         ensure_login(conn, names["crew"], air.id, "crew", crew_member=air.crew[0])
         yield names
-        for name in names.values():
+        for name in (*names.values(), *(f"{SLUG}_{r}" for r in ("admin", "payroll", "bi", "agent"))):
             conn.execute("delete from auth.principals where login = %s", (name,))
             conn.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))
 

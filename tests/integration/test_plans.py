@@ -42,7 +42,7 @@ def conn(database: Target) -> Iterator[psycopg.Connection[Any]]:
         conn.execute("reset session_replication_role")
         conn.execute("vacuum analyze")
         yield conn
-        for login in logins.values():
+        for login in (*logins.values(), *(f"{SLUG}_{r}" for r in ("admin", "payroll", "bi", "agent"))):
             conn.execute("delete from auth.principals where login = %s", (login,))
             conn.execute(sql.SQL("drop role {}").format(sql.Identifier(login)))
 
