@@ -218,6 +218,25 @@ parallel safe
 return format('((%1$s + case when %1$s >= base_change then base_offset_after else base_offset end) / 1440)', p_instant);
 comment on function rules.base_day_sql(text) is 'SQL for the day (since 1970, base clock) of an instant in minutes.';
 
+-- Airports are joined only where a fact rests on the clock or country of origin or destination.
+create or replace function rules.reads_airports(p_needs text[], p_settings jsonb)
+returns boolean
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(p_settings ->> 'leg_month_clock' = 'departure', false) or exists (
+    select
+    from unnest(p_needs) as need
+    join rules.facts as f on f.level in (split_part(need, '.', 1), 'leg') and f.name = split_part(need, '.', 2)
+    left join lateral regexp_matches(f.expression, '\{(\w+)\}', 'g') as referenced on true
+    left join rules.facts as leg on leg.level = 'leg' and leg.name = referenced[1]
+    where concat(f.expression, leg.expression) ~ 's\.(origin|destination)_')
+$$;
+comment on function rules.reads_airports(text[], jsonb) is
+'Whether the leg stage needs the airports of its flights.
+p_needs: level.name read at the leg stage; p_settings: contract settings.';
+
 create or replace function rules.plan_legs(p_terms rules.compiled_term[], p_needs text[], p_settings jsonb, p_measures jsonb)
 returns text
 language plpgsql
@@ -249,10 +268,7 @@ begin
     left join lateral regexp_matches(f.expression, '\{(\w+)\}', 'g') as referenced on true
   ) as wanted;
 
-  v_all_airports := p_settings ->> 'leg_month_clock' = 'departure' or exists (
-    select from unnest(v_facts) as n
-    join rules.facts as f on f.level = split_part(n, '.', 1) and f.name = split_part(n, '.', 2)
-    where f.expression ~ 's\.(origin|destination)_');
+  v_all_airports := rules.reads_airports(p_needs, p_settings);
 
   v_sql := format(E'select s.no, s.leg_no, s.report_at as report, s.trip_no, s.release_at as release,\n  s.trip_start_at as raw_trip_start, s.trip_end_at as raw_trip_end, s.base_offset, s.base_change, s.base_offset_after,\n  %s as day,\n  %s as books_day%s\nfrom (\n%s\n) as s\noffset 0',
     regexp_replace(rules.base_day_sql(v_departure), '\mbase_', 's.base_', 'g'),

@@ -129,11 +129,7 @@ begin
   select array_agg(distinct need) into v_duty_needs
   from unnest(v_duty_needs || rules.needs_below('trip', v_trip_needs, v_measures)) as need;
   v_leg_needs := v_leg_needs || rules.needs_below('duty', v_duty_needs, v_measures);
-  v_all_airports := v_settings ->> 'leg_month_clock' = 'departure' or exists (
-    select
-    from unnest(v_leg_needs) as n
-    where split_part(n, '.', 2) in (
-      'departure_local', 'arrival_local', 'international', 'international_legs', 'origin_offset', 'origin_change', 'origin_offset_after'));
+  v_all_airports := rules.reads_airports(v_leg_needs, v_settings);
 
   step_no := 0;
   for name, statement in
