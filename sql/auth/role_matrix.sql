@@ -241,6 +241,7 @@ from (values
   ('function', 'rules.qualify', '{crewpay_definer}', 'execute'),
   ('function', 'rules.rate_sql', '{crewpay_definer}', 'execute'),
   ('function', 'rules.rate_steps', '{crewpay_definer}', 'execute'),
+  ('function', 'rules.reads_airports', '{crewpay_definer}', 'execute'),
   ('function', 'rules.refuse', '{crewpay_definer}', 'execute'),
   ('function', 'rules.refuse_conflicts', '{crewpay_definer}', 'execute'),
   ('function', 'rules.refuse_malformed', '{crewpay_definer}', 'execute'),
