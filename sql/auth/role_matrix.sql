@@ -202,6 +202,7 @@ from (values
   ('function', 'rules.compile_variable', '{crewpay_definer}', 'execute'),
   ('function', 'rules.conflict_losses', '{crewpay_definer}', 'execute'),
   ('function', 'rules.date_window_minutes', '{crewpay_definer}', 'execute'),
+  ('function', 'rules.duration_logic', '{crewpay_definer}', 'execute'),
   ('function', 'rules.exclude_winners', '{crewpay_definer}', 'execute'),
   ('function', 'rules.expand_formula', '{crewpay_definer}', 'execute'),
   ('function', 'rules.expanded_terms', '{crewpay_definer}', 'execute'),

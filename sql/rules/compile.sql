@@ -241,9 +241,11 @@ begin
     else format('(case when (%3$s) = (%4$s) then 0 else (%1$s)::numeric * (%2$s) / ((%3$s) - (%4$s)) end)', p_quantity.sql, v_overlap, v_end, v_start) end;
   if p_level = 'leg' and v_end = 'leg_in_at' then
     -- A leg that never arrived is missing its time only where its schedule touches the window.
-    v_inside := format('(case when (leg_out_at + leg_in_at) is null and (%s) = 0 then 0 else %s end)',
+    -- A ground activity has no block, and lasts from report to release.
+    v_inside := format('(case when leg_activity <> ''FLIGHT'' then %s when (leg_out_at + leg_in_at) is null and (%s) = 0 then 0 else %s end)',
+      case when v_is_interval then '0' else replace(replace(v_inside, 'leg_out_at', 'leg_report_at'), 'leg_in_at', 'leg_release_at') end,
       replace(v_overlap, 'leg_out_at, leg_in_at', 'leg_scheduled_out_at, leg_scheduled_in_at'), v_inside);
-    v_needs := v_needs || array['leg.scheduled_out_at', 'leg.scheduled_in_at'];
+    v_needs := v_needs || array['leg.activity', 'leg.report_at', 'leg.release_at', 'leg.scheduled_out_at', 'leg.scheduled_in_at'];
   end if;
   return (v_inside, case when v_is_interval then 'int' else 'numeric' end, p_quantity.unit, true, v_needs)::rules.sql_expression;
 end

@@ -526,7 +526,9 @@ begin
         perform rules.refuse('CP202', p_where || ' $.day_value', 'proration by day_value needs day_value', 'Add day_value, in hours or "h:mm".');
       end if;
       v_day_value := rules.compile_duration(p_part -> 'day_value', 'month', p_measures, p_where || ' $.day_value');
-      return (format('greatest(0, (%s) - month_unpaid_days * (%s))', v_hours.sql, v_day_value.sql), 'numeric', 'min',
+      -- greatest() ignores null: a value of a day that isn't known must stay unknown, and matters only where a day is unpaid.
+      return (format('(case when month_unpaid_days = 0 then (%1$s) when (%1$s) - month_unpaid_days * (%2$s) < 0 then 0 else (%1$s) - month_unpaid_days * (%2$s) end)',
+          v_hours.sql, v_day_value.sql), 'numeric', 'min',
         v_hours.nullable or v_day_value.nullable, v_hours.needs || v_day_value.needs || array['month.unpaid_days'])::rules.sql_expression;
     else
       perform rules.refuse('CP202', p_where || ' $.proration', format('unknown proration %s', p_part ->> 'proration'), 'calendar_days, day_value or none.');

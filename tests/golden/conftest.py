@@ -164,7 +164,7 @@ class Airline:
                 "activity": "FLIGHT", "position": leg.get("as", "OPERATING"), "report": report, "release": release,
                 "origin": origin, "destination": destination, "scheduled": scheduled, "actual": actual,
                 "status": leg.get("status", "ARRIVED"), "delay": leg.get("delay", 0), "code": leg.get("code"),
-                "published": leg.get("published"), "number": leg.get("number"),
+                "published": leg.get("published"), "number": leg.get("number"), "aircraft": leg.get("aircraft"),
             })  # fmt: skip
         return rows
 
@@ -175,12 +175,12 @@ class Airline:
             flight = stable_id(self.slug, "flight", number, row["scheduled"][0])
             self.conn.execute(
                 """insert into crew.flights (enterprise_id, id, flight_number, origin_airport, destination_airport, scheduled_departure,
-                     scheduled_arrival, actual_departure, actual_arrival, status, delay_minutes, delay_code)
-                   values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                     scheduled_arrival, actual_departure, actual_arrival, status, delay_minutes, delay_code, aircraft_type)
+                   values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
                    on conflict do nothing""",
                 (
                     self.id, flight, number, row["origin"], row["destination"], *row["scheduled"], *row["actual"],
-                    row["status"], row["delay"], row["code"],
+                    row["status"], row["delay"], row["code"], row["aircraft"],
                 ),
             )  # fmt: skip
         published = None if row["published"] is None else minutes(row["published"])
@@ -201,15 +201,20 @@ class Airline:
         end = self._time(
             given["end"] if "end" in given else last["release"], zone, self._time(last["report"], zone)
         )
+        scheduled_start = self._time(given["scheduled_start"], zone) if "scheduled_start" in given else start
+        scheduled_end = (
+            self._time(given["scheduled_end"], zone, scheduled_start) if "scheduled_end" in given else end
+        )
         trip = stable_id(self.slug, "trip", crew, given["trip"])
         self.conn.execute(
             """insert into crew.trips (enterprise_id, id, crew_member_id, trip_number, base_location, start_at, end_at, scheduled_start_at,
-                 scheduled_end_at, pickup, awarded_credit_minutes)
-               select %s, %s, %s, %s, c.base_location, %s, %s, %s, %s, %s, %s
+                 scheduled_end_at, pickup, awarded_credit_minutes, from_reserve)
+               select %s, %s, %s, %s, c.base_location, %s, %s, %s, %s, %s, %s, %s
                from crew.crew_members as c where c.enterprise_id = %s and c.id = %s""",
             (
-                self.id, trip, self.crew[crew], given["trip"], start, end, start, end, given.get("pickup", "AWARDED"),
-                minutes(given["awarded"]) if "awarded" in given else None, self.id, self.crew[crew],
+                self.id, trip, self.crew[crew], given["trip"], start, end, scheduled_start, scheduled_end,
+                given.get("pickup", "AWARDED"), minutes(given["awarded"]) if "awarded" in given else None,
+                given.get("from_reserve", False), self.id, self.crew[crew],
             ),
         )  # fmt: skip
         for duty in given["duties"]:

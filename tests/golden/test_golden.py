@@ -27,6 +27,36 @@ def quantity(value: Any) -> Decimal:
     return Decimal(str(value)).normalize()
 
 
+def check_pay(airline: Any, crew: str, period: int, want: dict[str, Any]) -> None:
+    """The lines and totals of a crew member in the n-th period are those of the case."""
+    lines = airline.lines(crew, period)
+    wanted = sorted(
+        (level, code, label, quantity(number), Decimal(str(amount)).quantize(Decimal("0.01")))
+        for level, code, label, number, amount in want["lines"]
+    )
+    got = [
+        (level, code, label, number.quantize(Decimal("0.000001")), amount)
+        for level, code, label, number, amount in lines
+    ]
+    rounded = [
+        (level, code, label, number.quantize(Decimal("0.000001")), amount)
+        for level, code, label, number, amount in wanted
+    ]
+    assert got == rounded, f"lines of {crew} in period {period}"
+
+    totals = airline.totals(crew, period)
+    assert sum(line[4] for line in lines) == totals["total"], "Σ lines = total"
+    for column in (*COMPONENTS, "total"):
+        assert totals[column] == Decimal(str(want["totals"].get(column, 0))), (
+            f"{column} of {crew} in period {period}"
+        )
+    for column in ("flight_pay_hours", "overtime_hours", "guarantee_hours"):
+        if column in want["totals"]:
+            assert totals[column] == Decimal(str(want["totals"][column])), (
+                f"{column} of {crew} in period {period}"
+            )
+
+
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_case(path: Path, airlines: Callable[[], Any]) -> None:
     case = read(path)
@@ -39,36 +69,9 @@ def test_case(path: Path, airlines: Callable[[], Any]) -> None:
     runs = [airline.run(n + 1) for n in range(len(airline.periods))]
 
     for crew, expected in case["expect"].items():
-        by_period = expected if isinstance(expected, list) else [expected]
-        for period, want in enumerate(by_period, start=1):
-            if want is None:
-                continue
-            lines = airline.lines(crew, period)
-            wanted = sorted(
-                (level, code, label, quantity(number), Decimal(str(amount)).quantize(Decimal("0.01")))
-                for level, code, label, number, amount in want["lines"]
-            )
-            got = [
-                (level, code, label, number.quantize(Decimal("0.000001")), amount)
-                for level, code, label, number, amount in lines
-            ]
-            rounded = [
-                (level, code, label, number.quantize(Decimal("0.000001")), amount)
-                for level, code, label, number, amount in wanted
-            ]
-            assert got == rounded, f"lines of {crew} in period {period}"
-
-            totals = airline.totals(crew, period)
-            assert sum(line[4] for line in lines) == totals["total"], "Σ lines = total"
-            for column in (*COMPONENTS, "total"):
-                assert totals[column] == Decimal(str(want["totals"].get(column, 0))), (
-                    f"{column} of {crew} in period {period}"
-                )
-            for column in ("flight_pay_hours", "overtime_hours", "guarantee_hours"):
-                if column in want["totals"]:
-                    assert totals[column] == Decimal(str(want["totals"][column])), (
-                        f"{column} of {crew} in period {period}"
-                    )
+        for period, want in enumerate(expected if isinstance(expected, list) else [expected], start=1):
+            if want is not None:
+                check_pay(airline, crew, period, want)
 
     found = [list(f) for run in runs for f in airline.findings(run["id"])]
     assert found == case.get("findings", [])

@@ -1,0 +1,122 @@
+"""Whole contracts with worked cases (contracts/*/): every case of a contract is paid by the one contract, loaded once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from crewpay_sync.importers.contract import read_contract
+from tests.golden.test_golden import check_pay
+
+FOLDER = Path(__file__).parent / "contracts"
+CASES: dict[str, dict[str, Any]] = {
+    path.parent.name: yaml.safe_load(path.read_text(encoding="utf-8"))
+    for path in sorted(FOLDER.glob("*/cases.yaml"))
+}
+# What a case holds, besides the rows of an airline: no terms, they are the contract's.
+KEYS = {"title", "source", "arithmetic", "crew", "trips", "duties", "periods", "expect", "findings"}
+
+
+def months(contract: str) -> list[str]:
+    """The periods of a contract's cases, in order."""
+    given = {
+        month for case in CASES[contract]["cases"].values() for month in case.get("periods", ["2013-01"])
+    }
+    return sorted(given)
+
+
+def crew_name(contract: str, case: str, crew: str) -> str:
+    """The crew of a case as the airline knows them: "3.A" is A of the third case."""
+    return f"{list(CASES[contract]['cases']).index(case) + 1}.{crew}"
+
+
+class Paid:
+    """The airline of one contract, with the crew of all cases, after a run of every period."""
+
+    def __init__(self, airline: Any, contract: str) -> None:
+        self.airline = airline
+        rows: dict[str, Any] = {"crew": {}, "trips": [], "duties": [], "periods": months(contract)}
+        for case, given in CASES[contract]["cases"].items():
+            for crew, member in given["crew"].items():
+                rows["crew"][crew_name(contract, case, crew)] = member
+            for part in ("trips", "duties"):
+                rows[part] += [
+                    {**row, "crew": crew_name(contract, case, row["crew"])} for row in given.get(part, [])
+                ]
+        airline.build(rows)
+        airline.load(read_contract(FOLDER / contract / "contract.yaml"))
+        self.runs = [airline.run(n + 1) for n in range(len(airline.periods))]
+        self.findings = [list(f) for run in self.runs for f in airline.findings(run["id"])]
+
+
+@pytest.fixture(scope="module")
+def paid(airlines: Callable[[], Any]) -> Callable[[str], Paid]:
+    """The airline of a contract, made on first use."""
+    made: dict[str, Paid] = {}
+
+    def get(contract: str) -> Paid:
+        if contract not in made:
+            made[contract] = Paid(airlines(), contract)
+        return made[contract]
+
+    return get
+
+
+def explained(airline: Any, crew: str, period: int) -> list[tuple[Any, ...]]:
+    """The statement's lines, which another form of the plan recomputes from the facts as of the run."""
+    with airline.acting("payroll") as conn:
+        return sorted(
+            conn.execute(
+                "select level, term_code, quantity, amount from pay.explain(%s, %s) where outcome = 'paid'",
+                (airline.crew[crew], airline.periods[period - 1]),
+            ).fetchall()
+        )
+
+
+@pytest.mark.parametrize(
+    ("contract", "case"),
+    [(contract, case) for contract, given in CASES.items() for case in given["cases"]],
+    ids=lambda value: value,
+)
+def test_contract(contract: str, case: str, paid: Callable[[str], Paid]) -> None:
+    given = CASES[contract]["cases"][case]
+    assert set(given) <= KEYS, "a case has no terms of its own"
+    assert given["title"], "what it shows"
+    assert given["source"], "where the rule is written"
+    assert given["arithmetic"], "the arithmetic"
+    made = paid(contract)
+    for crew, expected in given["expect"].items():
+        name = crew_name(contract, case, crew)
+        wanted = expected if isinstance(expected, list) else [expected]
+        for month, want in zip(given.get("periods", ["2013-01"]), wanted, strict=True):
+            if want is None:
+                continue
+            period = months(contract).index(month) + 1
+            check_pay(made.airline, name, period, want)
+            stored = sorted(
+                (level, term, number, amount)
+                for level, term, _, number, amount in made.airline.lines(name, period)
+            )
+            assert explained(made.airline, name, period) == stored, (
+                f"the statement of {name} is what was paid"
+            )
+    names = {crew_name(contract, case, crew): crew for crew in given["crew"]}
+    assert [
+        [code, names[crew], level, term] for code, crew, level, term in made.findings if crew in names
+    ] == (given.get("findings", []))
+
+
+def test_every_contract_is_written_differently_and_has_its_cases() -> None:
+    """Each contract has cases, and no two are built of the same kinds of terms."""
+    forms = {}
+    for contract in CASES:
+        terms = read_contract(FOLDER / contract / "contract.yaml")["terms"]
+        forms[contract] = tuple(
+            sorted({(t["formula"]["type"], t["formula"].get("level")) for t in terms}, key=str)
+        )
+    assert len(set(forms.values())) == len(forms)
+    assert {path.parent.name for path in FOLDER.glob("*/contract.yaml")} == set(CASES)
