@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,14 @@ CASES: dict[str, dict[str, Any]] = {
 KEYS = {"title", "source", "arithmetic", "crew", "trips", "duties", "periods", "expect", "findings"}
 
 
-def months(contract: str) -> list[str]:
-    """The periods of a contract's cases, in order."""
-    given = {
-        month for case in CASES[contract]["cases"].values() for month in case.get("periods", ["2013-01"])
-    }
-    return sorted(given)
+def periods(case: dict[str, Any]) -> list[Any]:
+    """The periods of a case: months, or pairs of days."""
+    return [p if isinstance(p, str) else tuple(map(str, p)) for p in case.get("periods", ["2013-01"])]
+
+
+def all_periods(contract: str) -> list[Any]:
+    """The periods of all cases of a contract, in order."""
+    return sorted({period for case in CASES[contract]["cases"].values() for period in periods(case)})
 
 
 def crew_name(contract: str, case: str, crew: str) -> str:
@@ -39,7 +42,7 @@ class Paid:
 
     def __init__(self, airline: Any, contract: str) -> None:
         self.airline = airline
-        rows: dict[str, Any] = {"crew": {}, "trips": [], "duties": [], "periods": months(contract)}
+        rows: dict[str, Any] = {"crew": {}, "trips": [], "duties": [], "periods": all_periods(contract)}
         for case, given in CASES[contract]["cases"].items():
             for crew, member in given["crew"].items():
                 rows["crew"][crew_name(contract, case, crew)] = member
@@ -92,10 +95,10 @@ def test_contract(contract: str, case: str, paid: Callable[[str], Paid]) -> None
     for crew, expected in given["expect"].items():
         name = crew_name(contract, case, crew)
         wanted = expected if isinstance(expected, list) else [expected]
-        for month, want in zip(given.get("periods", ["2013-01"]), wanted, strict=True):
+        for paid_in, want in zip(periods(given), wanted, strict=True):
             if want is None:
                 continue
-            period = months(contract).index(month) + 1
+            period = all_periods(contract).index(paid_in) + 1
             check_pay(made.airline, name, period, want)
             stored = sorted(
                 (level, term, number, amount)
@@ -118,5 +121,13 @@ def test_every_contract_is_written_differently_and_has_its_cases() -> None:
         forms[contract] = tuple(
             sorted({(t["formula"]["type"], t["formula"].get("level")) for t in terms}, key=str)
         )
-    assert len(set(forms.values())) == len(forms)
+    assert len(set(forms.values())) == len(forms) >= 8
     assert {path.parent.name for path in FOLDER.glob("*/contract.yaml")} == set(CASES)
+    assert sum(len(given["cases"]) for given in CASES.values()) >= 60
+
+
+def test_the_table_of_contracts_counts_their_cases() -> None:
+    """The README has a row for each contract, with the number of its cases."""
+    table = (FOLDER / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \[(\w+)\].* \| (\d+) \|$", table, re.MULTILINE)
+    assert rows == [(contract, str(len(given["cases"]))) for contract, given in CASES.items()]
