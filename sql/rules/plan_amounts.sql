@@ -56,7 +56,7 @@ comment on function rules.plan_credit(rules.compiled_term[], jsonb) is
 'SELECT of the stage _credit: every credit amount with its term, node, the day whose rate pays it and the day it is booked to.';
 
 -- What credit of the month itself counts toward the guarantee or the threshold: the winner's excess and the adds, by their flags.
-create or replace function rules.month_more_sql(p_terms rules.compiled_term[], p_candidates text, p_guarantee boolean)
+create or replace function rules.month_more_sql(p_terms rules.compiled_term[], p_guarantee boolean)
 returns text
 language sql
 immutable
@@ -65,7 +65,7 @@ as $$
   select coalesce(string_agg(
     case t.combine
       when 'add' then format('coalesce(t%s, 0)', t.term_no)
-      else format('case when t%s = greatest(%s) then greatest(0, t%1$s - base_credit) else 0 end', t.term_no, p_candidates) end,
+      else format('case when month_winner = %s then month_excess else 0 end', t.term_no) end,
     ' + ' order by t.term_no), '0::numeric')
   from unnest(p_terms) as t
   where t.level = 'month'
@@ -73,13 +73,13 @@ as $$
     and not t.is_guarantee
     and case when p_guarantee then t.toward_guarantee else t.toward_threshold end
 $$;
-comment on function rules.month_more_sql(rules.compiled_term[], text, boolean) is
+comment on function rules.month_more_sql(rules.compiled_term[], boolean) is
 'SQL for the credit that the month''s own terms add to its guarantee or threshold total.
-p_candidates: the competing terms as t<no>, …; p_guarantee: toward the guarantee, else toward the threshold.';
+p_guarantee: toward the guarantee, else toward the threshold.';
 
 -- The month to date at the end of the period and, where the period isn't the month's first, at the end of the one before:
 -- a period pays what the month to date adds.
-create or replace function rules.plan_months(p_terms rules.compiled_term[], p_measures jsonb)
+create or replace function rules.plan_months(p_terms rules.compiled_term[], p_measures jsonb, p_settings jsonb)
 returns text
 language plpgsql
 stable
@@ -91,7 +91,7 @@ declare
   v_need text;
   v_name text;
   v_stage text;
-  v_excess text;
+  v_candidates text;
   v_guarantee text;
   v_sql text;
   v_not_guarantee text;
@@ -112,7 +112,7 @@ begin
     v_sums := v_sums || format(', coalesce(%1$s_sum.total, 0) as month_%1$s', v_name);
     v_sum_joins := v_sum_joins || format(E'\nleft join lateral (\n  select sum(x.%s_%s) as total\n  from %s as x\n  where x.no = p.no and x.%s between @month_first_day@ and u.upto\n) as %s_sum on true',
       v_stage, v_name, case v_stage when 'leg' then '_legs' when 'duty' then '_duties' else '_trips' end,
-      case v_stage when 'leg' then 'books_day' else 'day' end, v_name);
+      case when v_stage = 'leg' then 'books_day' when p_settings ->> 'books' = 'end' then 'end_day' else 'day' end, v_name);
   end loop;
 
   select string_agg(t.term_no::text, ', ') filter (where not t.toward_guarantee), string_agg(t.term_no::text, ', ') filter (where not t.toward_threshold)
@@ -154,25 +154,32 @@ offset 0$q$, v_sums,
     v_sum_joins);
   v_sql := rules.measure_layers(p_terms, 'month', v_sql);
 
-  select string_agg('t' || t.term_no, ', ') into v_excess
+  select string_agg('t' || t.term_no, ', ') into v_candidates
   from unnest(p_terms) as t
   where t.level = 'month' and t.kind = 'credit' and t.combine = 'greatest';
   select string_agg('t' || t.term_no, ', ') into v_guarantee
   from unnest(p_terms) as t
   where t.level = 'month' and t.is_guarantee;
   v_sql := format(E'select m.*, month_paid_credit as base_credit%s\nfrom (%s) as m\noffset 0', rules.term_columns(p_terms, 'month'), v_sql);
+  -- Of equal candidates one is paid: the lower priority number, then the code.
+  v_sql := format(E'select m.*, %s\nfrom (%s) as m\noffset 0',
+    case when v_candidates is null then '0::numeric as month_excess, null::smallint as month_winner'
+      else format('greatest(0, greatest(%1$s) - base_credit) as month_excess, (case when greatest(%1$s) > base_credit then case %2$s end end)::smallint as month_winner',
+        v_candidates, (select string_agg(format('when t%1$s = greatest(%2$s) then %1$s', t.term_no, v_candidates), ' ' order by t.priority, t.term_code, t.term_no)
+          from unnest(p_terms) as t
+          where t.level = 'month' and t.kind = 'credit' and t.combine = 'greatest')) end,
+    v_sql);
   -- A greatest-of of the month counts toward the guarantee; of several guarantees only the greatest shortfall is paid.
   -- guaranteed_minutes is what the contract guarantees, guarantee_minutes what it guarantees where its condition holds.
   -- month_…_more: what the month's own credit adds to the totals that guarantee and overtime read.
-  return format(E'select m.*, %s as month_excess, %s as month_guarantee_more, %s as month_threshold_more,\n  greatest(%s, null::numeric) as guarantee_minutes, greatest(%s, null::numeric) as guaranteed_minutes\nfrom (%s) as m',
-    case when v_excess is null then '0::numeric' else format('greatest(0, greatest(%s) - base_credit)', v_excess) end,
-    rules.month_more_sql(p_terms, v_excess, true), rules.month_more_sql(p_terms, v_excess, false),
+  return format(E'select m.*, %s as month_guarantee_more, %s as month_threshold_more,\n  greatest(%s, null::numeric) as guarantee_minutes, greatest(%s, null::numeric) as guaranteed_minutes\nfrom (%s) as m',
+    rules.month_more_sql(p_terms, true), rules.month_more_sql(p_terms, false),
     coalesce(v_guarantee, 'null::numeric'),
     coalesce((select string_agg(format('(%s)', (t.quantity).sql), ', ') from unnest(p_terms) as t where t.level = 'month' and t.is_guarantee), 'null::numeric'),
     v_sql);
 end
 $$;
-comment on function rules.plan_months(rules.compiled_term[], jsonb) is
+comment on function rules.plan_months(rules.compiled_term[], jsonb, jsonb) is
 'SELECT of the stage _months: per crew member the month to date at the end of the period, and before it.';
 
 -- Cents of a quantity and price, half away from zero; six decimals decide ties, since a stored quotient is never exact.
@@ -298,9 +305,7 @@ join _people as p on p.no = q.no
 where q.quantity <> 0',
         v_term.term_no, rules.cents_sql('q.quantity', rules.rate_sql('@period_last_day@'), true),
         case when v_term.combine = 'add' then format('t%s', v_term.term_no)
-          else format('case when t%1$s = greatest(%2$s) then month_excess else 0 end', v_term.term_no,
-            (select string_agg('t' || o.term_no, ', ') from unnest(p_terms) as o
-              where o.level = 'month' and o.kind = 'credit' and o.combine = 'greatest')) end);
+          else format('case when month_winner = %s then month_excess else 0 end', v_term.term_no) end);
     end if;
   end loop;
 
@@ -327,7 +332,7 @@ comment on function rules.plan_lines(rules.compiled_term[], jsonb) is
 'SELECT of the stage _lines: one row per amount that the period pays: crew number, term, node, quantity, cents (null: no rate).';
 
 -- Matching terms that could not pay, because a fact they read is missing.
-create or replace function rules.plan_findings(p_terms rules.compiled_term[])
+create or replace function rules.plan_findings(p_terms rules.compiled_term[], p_settings jsonb)
 returns text
 language sql
 stable
@@ -339,7 +344,9 @@ as $$
     (select string_agg(format('select x.no, ''CP111'', %s::smallint, %s from %s as x where %s(%s) and (%s) is null%s',
         t.term_no, l.node, l.stage, case when t.kind = 'credit' then format('x.t%s is null and ', t.term_no) else '' end,
         coalesce(rules.own_base((t.gate).sql), 'true'), rules.own_base((t.quantity).sql),
-        ' and x.' || l.paid_day || ' between @period_first_day@ and @period_last_day@'), E'\nunion all\n' order by t.term_no)
+        format(' and x.%s between @period_first_day@ and @period_last_day@',
+          case when t.level in ('duty', 'trip') and coalesce(t.expanded ->> 'books', p_settings ->> 'books') = 'end' then 'end_day' else l.paid_day end)),
+        E'\nunion all\n' order by t.term_no)
       from unnest(p_terms) as t
       join (values
         ('leg', '_legs', 'leg_no', 'books_day'), ('duty', '_duties', 'report::bigint', 'day'), ('day', '_days', 'day::bigint', 'day'),
@@ -351,5 +358,5 @@ as $$
       from unnest(p_terms) as t
       where t.kind = 'pay' and t.level = 'month' and (t.quantity).nullable))
 $$;
-comment on function rules.plan_findings(rules.compiled_term[]) is
+comment on function rules.plan_findings(rules.compiled_term[], jsonb) is
 'SELECT of the stage _findings: code, term and node of every amount that a missing rate (CP110) or fact (CP111) kept from being paid.';

@@ -141,9 +141,9 @@ begin
       ('_days', rules.plan_days(p_terms)),
       ('_trips', rules.plan_trips(p_terms, v_trip_needs, v_measures)),
       ('_credit', rules.plan_credit(p_terms, v_settings)),
-      ('_months', rules.plan_months(p_terms, v_measures)),
+      ('_months', rules.plan_months(p_terms, v_measures, v_settings)),
       ('_lines', rules.plan_lines(p_terms, v_settings)),
-      ('_findings', rules.plan_findings(p_terms))
+      ('_findings', rules.plan_findings(p_terms, v_settings))
   loop
     if statement is not null then
       step_no := step_no + 1;
