@@ -117,7 +117,8 @@ begin
   insert into graph.generations (enterprise_id, generation, source) values (p_enterprise, v_next, 'seed');
 
   insert into graph.scenarios (enterprise_id, generation, id, name, level, pattern, description)
-  select p_enterprise, v_next, s ->> 'id', s ->> 'name', (s ->> 'level')::rules.node_level, s -> 'pattern', s ->> 'description'
+  select p_enterprise, v_next, s ->> 'id', s ->> 'name', (s ->> 'level')::rules.node_level, s -> 'pattern',
+    coalesce(s ->> 'description', s ->> 'name')
   from jsonb_array_elements(coalesce(p_contract -> 'scenarios', '[]')) as s;
   insert into graph.scenarios (enterprise_id, generation, id, name, level, pattern, description)
   select p_enterprise, v_next, id, name, level, pattern, description
