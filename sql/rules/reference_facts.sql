@@ -24,7 +24,7 @@ insert into rules.facts (level, name, value_type, unit, nullable, expression, su
   ('leg', 'deadhead_block', 'int', 'min', true, 'case when s.is_flight and not s.cancelled and s.position = ''DEADHEAD'' then s.in_at - s.out_at else 0 end', true, 'Actual block of deadhead legs.'),
   ('leg', 'published_credit', 'numeric', 'min', true, 's.published_credit', true, 'Published credit, credit minutes.'),
   ('leg', 'activity_minutes', 'int', 'min', false, 'case when s.is_flight then 0 else s.release_at - s.report_at end', true, 'Length of a ground activity.'),
-  ('leg', 'sit_after', 'int', 'min', false, 'coalesce(lead(coalesce(s.out_at, s.scheduled_out_at)) over (partition by s.no, s.report_at order by s.scheduled_out_at) - coalesce(s.in_at, s.scheduled_in_at), 0)', true, 'Ground time to the next leg of the same duty, else 0.'),
+  ('leg', 'sit_after', 'int', 'min', false, 'case when s.cancelled then 0 else coalesce(lead(coalesce(s.out_at, s.scheduled_out_at)) over (partition by s.no, s.report_at, s.cancelled order by s.scheduled_out_at) - coalesce(s.in_at, s.scheduled_in_at), 0) end', true, 'Ground time to the next leg of the same duty that wasn''t cancelled, else 0.'),
   ('leg', 'out_at', 'int', 'min', true, 'case when s.cancelled then s.scheduled_out_at else s.out_at end', false, 'Actual time out (of a cancelled leg the scheduled one).'),
   ('leg', 'in_at', 'int', 'min', true, 'case when s.cancelled then s.scheduled_out_at else s.in_at end', false, 'Actual time in (a cancelled leg ends where it would have begun: nothing was flown).'),
   ('leg', 'scheduled_out_at', 'int', 'min', true, 's.scheduled_out_at', false, 'Scheduled time out.'),
