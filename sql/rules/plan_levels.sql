@@ -379,7 +379,7 @@ from (
           (min(raw_trip_start) + min(case when raw_trip_start >= base_change then base_offset_after else base_offset end)) / 1440 as first_day,
           generate_series(
           (min(raw_trip_start) + min(case when raw_trip_start >= base_change then base_offset_after else base_offset end)) / 1440,
-          (max(raw_trip_end) + max(case when raw_trip_end >= base_change then base_offset_after else base_offset end)) / 1440) as day
+          (max(raw_trip_end) - 1 + max(case when raw_trip_end > base_change then base_offset_after else base_offset end)) / 1440) as day
         from _duties
         where trip_no is not null
         group by no, trip_no

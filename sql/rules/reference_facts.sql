@@ -68,7 +68,7 @@ insert into rules.facts (level, name, value_type, unit, nullable, expression, su
   -- trip
   ('trip', 'tafb', 'int', 'min', true, '(s.trip_end_at - s.trip_start_at)', false, 'Time away from base.'),
   ('trip', 'scheduled_tafb', 'int', 'min', true, '(s.trip_scheduled_end_at - s.trip_scheduled_start_at)', false, 'Scheduled time away from base.'),
-  ('trip', 'days', 'int', 'none', true, '((s.trip_end_at + case when s.trip_end_at >= s.base_change then s.base_offset_after else s.base_offset end) / 1440 - (s.trip_start_at + case when s.trip_start_at >= s.base_change then s.base_offset_after else s.base_offset end) / 1440 + 1)', false, 'Dates touched on the base clock.'),
+  ('trip', 'days', 'int', 'none', true, '((s.trip_end_at - 1 + case when s.trip_end_at > s.base_change then s.base_offset_after else s.base_offset end) / 1440 - (s.trip_start_at + case when s.trip_start_at >= s.base_change then s.base_offset_after else s.base_offset end) / 1440 + 1)', false, 'Dates touched on the base clock; a trip that ends at midnight doesn''t touch the next.'),
   ('trip', 'start_at', 'int', 'min', true, 's.trip_start_at', false, 'Start of the trip.'),
   ('trip', 'end_at', 'int', 'min', true, 's.trip_end_at', false, 'End of the trip.'),
   ('trip', 'scheduled_end_at', 'int', 'min', true, 's.trip_scheduled_end_at', false, 'Scheduled end of the trip.'),
