@@ -346,4 +346,5 @@ def periods(enterprise: str | None, as_json: bool) -> None:
         say("no pay periods yet: crewpay import nycflights")
 
 
+import crewpay_sync.cli.adjustments  # noqa: E402
 import crewpay_sync.cli.closing  # noqa: E402, F401  (more commands of this group, made from what stands above)

@@ -29,6 +29,12 @@ begin
   perform audit.attach('pay.approvals',
     p_update_action => $sql$case when o.decision is null and n.decision is not null then n.decision::text else 'UPDATED' end::audit.audit_action$sql$);
   perform audit.attach('pay.delegations');
+  perform audit.attach('pay.adjustments',
+    p_update_action => $sql$case
+      when o.state = 'PROPOSED' and n.state = 'APPROVED' then 'APPROVED'
+      when o.state = 'PROPOSED' and n.state = 'DENIED' then 'DENIED'
+      else 'UPDATED'
+    end::audit.audit_action$sql$);
   perform audit.attach('pay.retro_queue');
   perform audit.attach('crew.corrections',
     p_update_action => $sql$case when o.approved_at is null and n.approved_at is not null then 'APPROVED' else 'UPDATED' end::audit.audit_action$sql$);

@@ -145,7 +145,9 @@ declare
   v_approval pay.approvals;
 begin
   insert into pay.approvals (enterprise_id, subject_kind, subject_id, payload_hash, requested_by, requested_by_person, reason)
-  values (auth.enterprise_id(), p_kind, p_subject, p_hash, audit.actor(), pay.require_person(), pay.require_reason(p_reason))
+  values (
+    auth.enterprise_id(), p_kind, p_subject, p_hash, audit.actor(),
+    case when auth.role() in ('service_role', 'jobs') then auth.person() else pay.require_person() end, pay.require_reason(p_reason))
   on conflict do nothing
   returning * into v_approval;
   if v_approval.id is null then
@@ -159,7 +161,7 @@ begin
 end
 $$;
 comment on function pay.request_approval(pay.approval_subject, uuid, text, text) is
-'Asks that a second person decide.
+'Asks that a second person decide; services may ask, for what their own functions let them.
 p_kind, p_subject: about what; p_hash: of exactly what is to be approved; p_reason: why.
 Raises 42501, CP310 (no person), CP314 (asked already), CP318 (no reason).';
 

@@ -90,12 +90,16 @@ begin
         and greatest(t.recorded_at, t.superseded_at) > p_as_of
         and t.effective_date <= p_period.end_date
         and (t.expiration_date is null or t.expiration_date > p_period.contract_month)
+      union all
+      select 'adjustment ' || a.adjustment_no
+      from pay.adjustments as a
+      where a.enterprise_id = p_period.enterprise_id and a.pay_period_id = p_period.id and a.state = 'APPROVED'
     ) as changed (what)
     limit 1);
 end
 $$;
 comment on function pay.changed_since(pay.pay_periods, timestamptz) is
-'The first fact or term of a period that went on record after a moment; null when there is none.
+'The first fact or term of a period that went on record after a moment, or adjustment that no run has paid; null when there is none.
 p_period: the period; p_as_of: e.g. pay_runs.as_of.';
 
 create or replace function pay.edited_by(p_period pay.pay_periods, p_logins text[])
@@ -129,11 +133,15 @@ begin
       select
       from pay.retro_queue as q
       join crew.corrections as c on c.enterprise_id = q.enterprise_id and c.id = q.correction_id
-      where q.enterprise_id = p_period.enterprise_id and q.pay_period_id = p_period.id and c.requested_by = any (p_logins));
+      where q.enterprise_id = p_period.enterprise_id and q.pay_period_id = p_period.id and c.requested_by = any (p_logins))
+    or exists (
+      select
+      from pay.adjustments as a
+      where a.enterprise_id = p_period.enterprise_id and a.pay_period_id = p_period.id and a.state = 'PAID' and a.requested_by = any (p_logins));
 end
 $$;
 comment on function pay.edited_by(pay.pay_periods, text[]) is
-'Whether one of some logins put facts of a period on record, or asked for a correction of them.
+'Whether one of some logins put facts of a period on record, or asked for a correction of them or for an adjustment that it pays.
 p_period: the period; p_logins: e.g. all of one person (auth.persons).';
 
 -- The period, held against runs and decisions; whoever comes second sees what the first has done.

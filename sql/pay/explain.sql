@@ -178,6 +178,12 @@ begin
     from unnest(v_calculation.line_term, v_calculation.line_node, v_calculation.line_quantity, v_calculation.line_cents) as l (term_no, node, quantity, cents)
     join terms as t on t.term_no = l.term_no
   ),
+  adjustments as (
+    select l.node, l.quantity, l.cents, a.reason, pay.adjustment_text(a) as text
+    from unnest(v_calculation.line_term, v_calculation.line_node, v_calculation.line_quantity, v_calculation.line_cents) as l (term_no, node, quantity, cents)
+    join pay.adjustments as a on a.enterprise_id = v_calculation.enterprise_id and a.adjustment_no = l.node
+    where l.term_no = 0
+  ),
   shown as (
     -- Trips of which this period pays something, and duties without a trip.
     select distinct n.trip_no, case when n.trip_no is null then n.report end as lone_report
@@ -268,10 +274,16 @@ begin
     select case when level = 'month' then 3 else 2 end, h.* from paid as h
     union all
     select case when level = 'month' then 3 else 2 end, h.* from lost as h
+    union all
+    select 4, null, null, null, 'period', null, 0, 0::smallint, 'Adjustments', null, null, null, null, null, null, 'heading'
+    where exists (select from adjustments)
+    union all
+    select 4, null, null, null, 'period', a.node, 1, 0::smallint, null, 'adjustment', 'ADJUSTMENT', a.reason, a.quantity, a.text, a.cents * 0.01, 'paid'
+    from adjustments as a
   )
   select
     row_number() over (order by i.block, i.trip_at nulls first, i.report nulls first, i.leg_at nulls first,
-      array_position(array['trip', 'day', 'duty', 'leg'], i.level), i.node, i.rank, i.term_no)::integer,
+      array_position(array['trip', 'day', 'duty', 'leg'], i.level), i.node nulls first, i.rank, i.term_no)::integer,
     i.level, i.node, i.heading, i.component, i.term_code, i.label, i.quantity, i.arithmetic, i.amount::numeric(12, 2), i.outcome
   from items as i
   order by 1;
@@ -280,7 +292,8 @@ $$;
 alter function pay.explain(uuid, uuid) owner to crewpay_definer;
 grant execute on function pay.explain(uuid, uuid) to crewpay_crew, crewpay_payroll, crewpay_admin, crewpay_service;
 comment on function pay.explain(uuid, uuid) is
-'The current result of a crew member and period explained: total, components, then trips, duties and legs with every line''s clause and arithmetic.
+'The current result of a crew member and period explained: total, components, then trips, duties and legs with every line''s clause and arithmetic,
+the month, and adjustments with their reason.
 p_crew_member: crew members see only themselves; p_period: pay period.
 outcome: total, component, heading, paid (a line), lost (a candidate of a greatest-of that did not win).
 Raises CP214 (no result that you may see), 42501.';

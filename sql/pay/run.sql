@@ -3,6 +3,30 @@
 --
 --   building ──checks pass──▶ published ──next run──▶ superseded
 
+create or replace function pay.require_open(p_period uuid, p_found pay.pay_periods)
+returns void
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_found.id is null then
+    raise exception using
+      errcode = 'CP214',
+      message = format('no pay period %s', p_period),
+      hint = 'List them: select id, start_date, end_date from pay.pay_periods.';
+  elsif p_found.status not in ('OPEN', 'PROCESSING') then
+    raise exception using
+      errcode = 'CP211',
+      message = format('the pay period %s to %s is %s', p_found.start_date, p_found.end_date, p_found.status),
+      hint = 'Only an open period is computed and booked to.';
+  end if;
+end
+$$;
+comment on function pay.require_open(uuid, pay.pay_periods) is
+'Refuses a period that isn''t open.
+p_period: the key asked for; p_found: the row found for it. Raises CP211 (not open), CP214 (unknown).';
+
 -- The tenant's own period, held against other runs of it.
 create or replace function pay.lock_period(p_enterprise uuid, p_period uuid)
 returns pay.pay_periods
@@ -25,17 +49,7 @@ begin
       detail = format('period %s', p_period),
       hint = 'Wait for it to finish, then run again.';
   end;
-  if v_period.id is null then
-    raise exception using
-      errcode = 'CP214',
-      message = format('no pay period %s', p_period),
-      hint = 'List them: select id, start_date, end_date from pay.pay_periods.';
-  elsif v_period.status not in ('OPEN', 'PROCESSING') then
-    raise exception using
-      errcode = 'CP211',
-      message = format('the pay period %s to %s is %s', v_period.start_date, v_period.end_date, v_period.status),
-      hint = 'Only an open period is computed.';
-  end if;
+  perform pay.require_open(p_period, v_period);
   return v_period;
 end
 $$;
@@ -149,6 +163,7 @@ begin
   where r.enterprise_id = p_run.enterprise_id and r.id = v_ruleset;
 
   perform pay.stage(p_run.enterprise_id, v_ruleset, p_tokens);
+  perform pay.stage_adjustments(p_run.enterprise_id, p_run.pay_period_id);
 
   execute format($q$
     insert into %s (
@@ -156,10 +171,21 @@ begin
       delay_pay_amount, per_diem_amount, premium_pay_amount, guarantee_hours, guarantee_amount, adjustment_amount, total_gross_pay,
       calculation_date, run_id, ruleset_id, line_term, line_node, line_quantity, line_cents)
     select $1, gen_random_uuid(), r.crew_member_id, $2, r.flight_pay_hours, r.flight_pay_amount, r.overtime_hours, r.overtime_amount,
-      r.delay_pay_amount, r.per_diem_amount, r.premium_pay_amount, r.guarantee_hours, r.guarantee_amount, 0, r.total_gross_pay,
+      r.delay_pay_amount, r.per_diem_amount, r.premium_pay_amount, r.guarantee_hours, r.guarantee_amount, r.adjustment_amount, r.total_gross_pay,
       $3, $4, $5, r.line_term, r.line_node, r.line_quantity, r.line_cents
     from (%s) as r$q$, p_into, pay.results_sql(p_run.enterprise_id, v_ruleset))
   using p_run.enterprise_id, p_run.pay_period_id, p_run.as_of, p_run.id, v_ruleset;
+  if p_slice_no = 1 then
+    execute format($q$
+      insert into %s (
+        enterprise_id, id, crew_member_id, pay_period_id, flight_pay_hours, flight_pay_amount, overtime_hours, overtime_amount,
+        delay_pay_amount, per_diem_amount, premium_pay_amount, guarantee_amount, adjustment_amount, total_gross_pay,
+        calculation_date, run_id, ruleset_id, line_term, line_node, line_quantity, line_cents)
+      select $1, gen_random_uuid(), r.crew_member_id, $2, 0, 0, 0, 0, 0, 0, 0, 0, r.amount, r.amount,
+        $3, $4, $5, r.line_term, r.line_node, r.line_quantity, r.line_cents
+      from (%s) as r$q$, p_into, pay.fill_tokens(pay.former_crew_sql(), p_tokens))
+    using p_run.enterprise_id, p_run.pay_period_id, p_run.as_of, p_run.id, v_ruleset, p_positions;
+  end if;
 
   execute pay.findings_sql() using p_run.enterprise_id, p_run.id, v_ruleset, p_slices, p_slice_no;
   execute pay.inputs_sql() into leg_count, input_sum;
@@ -265,6 +291,7 @@ declare
   v_run pay.pay_runs;
 begin
   perform pay.check_run(p_run, p_period, p_crew);
+  perform pay.mark_adjustments_paid(p_run);
 
   update pay.pay_runs as r
   set state = 'superseded'

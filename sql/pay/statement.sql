@@ -105,9 +105,9 @@ begin
     from pay.explain(v_crew_member, v_period.id) as e
     cross join lateral (select case e.level when 'duty' then '  ' when 'day' then '  ' when 'leg' then '    ' else '' end) as margin (indent)
     cross join lateral (
-      -- An empty row before each trip and the month.
+      -- An empty row before each trip, the month and the adjustments.
       select '', 0
-      where e.outcome = 'heading' and e.level in ('trip', 'month')
+      where e.outcome = 'heading' and e.level in ('trip', 'month', 'period')
       union all
       select case e.outcome
         when 'total' then pay.statement_row('TOTAL', e.amount)

@@ -1,5 +1,6 @@
 -- Lines are stored dense, as arrays of the result row; this view is how everybody reads them.
 -- Give the crew member or the period; reach one leg through crew_assignments.leg_no.
+-- Term number 0 is no term: the line pays the adjustment whose number is its node.
 
 create or replace view pay.pay_lines
 with (security_invoker = true, security_barrier = true) as
@@ -12,41 +13,49 @@ select
   l.line_no::integer as line_no,
   l.term_no,
   t.term_id,
-  u.term_code,
-  u.term_title,
-  t.label,
-  t.component,
-  t.level,
+  coalesce(u.term_code, 'ADJUSTMENT') as term_code,
+  coalesce(u.term_title, 'Adjustment') as term_title,
+  coalesce(t.label, a.reason) as label,
+  case when l.term_no = 0 then 'adjustment' else t.component end as component,
+  coalesce(t.level, 'period') as level,
   l.node,
   l.quantity,
-  (l.cents * 0.01)::numeric(10, 2) as amount
+  (l.cents * 0.01)::numeric(10, 2) as amount,
+  a.id as adjustment_id,
+  a.source as adjustment_source
 from pay.pay_calculations as c
 cross join lateral unnest(c.line_term, c.line_node, c.line_quantity, c.line_cents)
   with ordinality as l (term_no, node, quantity, cents, line_no)
-join rules.ruleset_terms as t
+left join rules.ruleset_terms as t
   on t.enterprise_id = c.enterprise_id
   and t.ruleset_id = c.ruleset_id
   and t.term_no = l.term_no
-join rules.union_contract_terms as u
+left join rules.union_contract_terms as u
   on u.enterprise_id = t.enterprise_id
-  and u.id = t.term_id;
+  and u.id = t.term_id
+left join pay.adjustments as a
+  on l.term_no = 0
+  and a.enterprise_id = c.enterprise_id
+  and a.adjustment_no = l.node;
 
 comment on view pay.pay_lines is
-'Pay lines of current results: one amount of one component for one leg, duty, day, trip or month, with the term that made it.';
+'Pay lines of current results: one amount of one component for one leg, duty, day, trip or month, with the term that made it, or the adjustment.';
 comment on column pay.pay_lines.enterprise_id is 'Tenant.';
 comment on column pay.pay_lines.pay_period_id is 'Period that pays the line.';
 comment on column pay.pay_lines.crew_member_id is 'Who is paid.';
 comment on column pay.pay_lines.pay_calculation_id is 'Result the line is part of.';
 comment on column pay.pay_lines.run_id is 'Run that made it.';
 comment on column pay.pay_lines.line_no is 'Number of the line within the result; stable, since published results are never updated.';
-comment on column pay.pay_lines.term_no is 'Number of the term within the ruleset.';
-comment on column pay.pay_lines.term_id is 'Contract term version.';
-comment on column pay.pay_lines.term_code is 'Clause.';
+comment on column pay.pay_lines.term_no is 'Number of the term within the ruleset; 0 for an adjustment.';
+comment on column pay.pay_lines.term_id is 'Contract term version; null for an adjustment.';
+comment on column pay.pay_lines.term_code is 'Clause; ADJUSTMENT for an adjustment.';
 comment on column pay.pay_lines.term_title is 'Title of the clause.';
-comment on column pay.pay_lines.label is 'What the line pays, in short.';
+comment on column pay.pay_lines.label is 'What the line pays, in short; the reason of an adjustment.';
 comment on column pay.pay_lines.component is 'Component of pay.';
-comment on column pay.pay_lines.level is 'leg, duty, day, trip or month.';
-comment on column pay.pay_lines.node is 'leg_no, duty report (minutes since 1970 UTC), day (days since 1970), trip_no, or 0 for the month.';
+comment on column pay.pay_lines.level is 'leg, duty, day, trip or month; period for an adjustment.';
+comment on column pay.pay_lines.node is 'leg_no, duty report (minutes since 1970 UTC), day (days since 1970), trip_no, 0 for the month, or adjustment_no.';
 comment on column pay.pay_lines.quantity is 'Quantity, unrounded: credit minutes, minutes or counts, as the term says.';
 comment on column pay.pay_lines.amount is 'Amount, to the cent.';
+comment on column pay.pay_lines.adjustment_id is 'Adjustment that the line pays; null otherwise.';
+comment on column pay.pay_lines.adjustment_source is 'Where that adjustment comes from.';
 grant select on pay.pay_lines to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi;
