@@ -1,10 +1,11 @@
-"""`crewpay pay approve|close|reopen`: results approved by a second person, periods closed and reopened."""
+"""`crewpay pay approve|close|reopen|rates`: what a second person approves; periods closed and reopened."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
+from uuid import UUID
 
 import click
 import psycopg
@@ -21,7 +22,7 @@ from crewpay_sync.cli.pay import (
     rows,
 )
 from crewpay_sync.importers.queries import query
-from crewpay_sync.output import CrewPayError, json_option, print_json, print_table
+from crewpay_sync.output import CrewPayError, json_option, print_json, print_table, say
 from crewpay_sync.tenants import act_as
 
 Step = Callable[[psycopg.Connection[Any], Row], Row]
@@ -143,3 +144,35 @@ def reopen(
         as_json,
         lambda conn, found: told(ask(conn, name, period=found["id"], reason=reason)),
     )
+
+
+@pay.command()
+@click.option(
+    "--approve", "change", type=click.UUID, metavar="ID", help="Apply what another person asked for."
+)
+@click.option("--reason", metavar="TEXT", help="The approver's own words.")
+@enterprise_option
+@login_option
+@json_option
+def rates(
+    change: UUID | None, reason: str | None, enterprise: str | None, role: str | None, as_json: bool
+) -> None:
+    """List the rates and contracts that wait for a second person, or --approve one.
+
+    Once an airline pays by them, rates of crew members and the contract change by two people: an import asks for the
+    rates it changes, pay.request_rates() and rules.request_contract() for others. Acts as the administrator's login
+    of the enterprise, or as the connected login if that is one of its principals.
+    """
+    with closing(open_database()) as conn:
+        slug = choose_enterprise(conn, enterprise)
+        with act_as(conn, slug, role or "admin") as login, conn.cursor(row_factory=dict_row) as cursor:
+            if change is None:
+                found = cursor.execute(query("closing", "waiting_rates")).fetchall()
+            else:
+                found = [told(ask(conn, "approve_rates", change=change, reason=reason))]
+    if as_json:
+        print_json(found, enterprise=slug, login=login)
+    elif found:
+        print_table(found)
+    else:
+        say("no rate waits for a second person")

@@ -152,12 +152,24 @@ def _import_file(kind: str, file: Path, enterprise: str, as_json: bool) -> None:
         "unchanged": result.unchanged, "rejected": result.rejected,
     }  # fmt: skip
     if as_json:
-        print_json({**counts, "rejects": result.rejects}, status="partial" if result.rejected else "ok")
+        asked = {
+            "rate_change": str(result.rate_change) if result.rate_change else None,
+            "rates_asked": result.rates_asked,
+        }
+        print_json(
+            {**counts, **(asked if kind == "crew" else {}), "rejects": result.rejects},
+            status="partial" if result.rejected else "ok",
+        )
     else:
         print_table([counts])
         if result.rejects:
             click.echo()
             print_table(result.rejects)
+    if result.rate_change:
+        say(
+            f"{result.rates_asked} rates wait for a second person: "
+            f"crewpay pay rates --enterprise {enterprise} --approve {result.rate_change}"
+        )
     if result.rejected:
         say(
             f"{result.rejected} of {result.rows} rows were refused; all of them are in crew.import_rejects, "

@@ -71,6 +71,8 @@ class Result:
     unchanged: int
     rejected: int
     rejects: list[dict[str, Any]]
+    rate_change: UUID | None = None  # asks a second person for the rates that the file changes
+    rates_asked: int = 0
 
 
 def read_rows(kind: str, file: Path) -> Iterator[dict[str, str | None]]:
@@ -141,8 +143,21 @@ def import_file(
         counts = _one(cursor.execute(query("csv_files", "finish"), (batch,)))
         with conn.cursor(row_factory=psycopg.rows.dict_row) as reader:
             rejects = reader.execute(query("csv_files", "rejects"), (batch, shown)).fetchall()
+        asked = cursor.execute(query("csv_files", "waiting_rates")).fetchone() if kind == "crew" else None
     rows, inserted, updated, unchanged, rejected = counts
-    return Result(batch, kind, rows, inserted, updated, unchanged, rejected, rejects)
+    change, rates = asked or (None, 0)
+    return Result(
+        batch,
+        kind,
+        rows,
+        inserted,
+        updated,
+        unchanged,
+        rejected,
+        rejects,
+        rate_change=change,
+        rates_asked=rates,
+    )
 
 
 @contextmanager

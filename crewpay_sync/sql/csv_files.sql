@@ -14,3 +14,9 @@ from crew.import_rejects
 where batch_id = %s
 order by row_no
 limit %s;
+
+-- name: waiting_rates
+-- The rates that this import asks for.
+select c.id, (select count(*) from jsonb_object_keys(c.rates)) as rates
+from pay.rate_changes c
+where c.enterprise_id = auth.enterprise_id() and c.requested_at = now() and c.rates is not null;

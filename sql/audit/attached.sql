@@ -38,6 +38,8 @@ begin
   perform audit.attach('pay.retro_queue');
   perform audit.attach('crew.corrections',
     p_update_action => $sql$case when o.approved_at is null and n.approved_at is not null then 'APPROVED' else 'UPDATED' end::audit.audit_action$sql$);
+  perform audit.attach('pay.rate_changes',
+    p_update_action => $sql$case when o.approved_at is null and n.approved_at is not null then 'APPROVED' else 'UPDATED' end::audit.audit_action$sql$);
   perform audit.attach('review.discrepancies');
   perform audit.attach('review.claims',
     p_update_action => $sql$case

@@ -8,6 +8,8 @@ set enable_nestloop = off -- staged rows have no statistics: planned as one row,
 as $$
 declare
   v_enterprise uuid := auth.enterprise_id();
+  v_is_live boolean := pay.is_live(v_enterprise);
+  v_rates jsonb;
 begin
   with merged as materialized (
     select
@@ -58,12 +60,15 @@ begin
         case when p.data ->> 'termination_date' is not null and coalesce(p.termination_date < p.hire_date, true)
           then 'termination_date' end) as bad,
       row(
-        p.first_name, p.last_name, p.position, p.base_location, p.hire_date, p.seniority_number, p.base_hourly_rate,
-        p.union_status, p.contract_type, p.termination_date
+        p.first_name, p.last_name, p.position, p.base_location, p.hire_date, p.seniority_number, p.union_status, p.contract_type,
+        p.termination_date
       ) is not distinct from row(
         (p.known).first_name::text, (p.known).last_name::text, (p.known).position::text, (p.known).base_location::text,
-        (p.known).hire_date, (p.known).seniority_number, (p.known).base_hourly_rate, (p.known).union_status::text,
-        (p.known).contract_type::text, (p.known).termination_date) as is_known
+        (p.known).hire_date, (p.known).seniority_number, (p.known).union_status::text,
+        (p.known).contract_type::text, (p.known).termination_date) as is_known,
+      -- Once the airline pays by them, rates of known crew members wait for a second person.
+      v_is_live and (p.known).id is not null as keeps_rate,
+      p.base_hourly_rate is distinct from (p.known).base_hourly_rate as has_new_rate
     from parsed p
   ),
   verdict as materialized (
@@ -107,11 +112,11 @@ begin
       base_hourly_rate, union_status, contract_type, termination_date)
     select
       v_enterprise, v.employee_id, v.first_name, v.last_name, v.position::crew.crew_position, v.base_location, v.hire_date,
-      v.seniority_number, v.base_hourly_rate, v.union_status::crew.union_status, v.contract_type::crew.contract_type,
+      v.seniority_number, case when v.keeps_rate then (v.known).base_hourly_rate else v.base_hourly_rate end, v.union_status::crew.union_status, v.contract_type::crew.contract_type,
       v.termination_date
     from verdict v
     where v.code is null
-      and not v.is_known
+      and (not v.is_known or v.has_new_rate and not v.keeps_rate)
     on conflict (enterprise_id, employee_id) do update
       set first_name = excluded.first_name, last_name = excluded.last_name, position = excluded.position,
         base_location = excluded.base_location, hire_date = excluded.hire_date,
@@ -123,13 +128,19 @@ begin
   select
     (select count(*) from written w where w.is_new),
     (select count(*) from written w where not w.is_new),
-    (select count(*) from verdict v where v.code is null and v.is_known),
-    (select count(*) from refused)
-  into o_inserted, o_updated, o_unchanged, o_rejected;
+    (select count(*) from verdict v where v.code is null and v.is_known and (v.keeps_rate or not v.has_new_rate)),
+    (select count(*) from refused),
+    (select jsonb_object_agg(v.employee_id, v.base_hourly_rate) from verdict v where v.code is null and v.keeps_rate and v.has_new_rate)
+  into o_inserted, o_updated, o_unchanged, o_rejected, v_rates;
+  if v_rates is not null then
+    perform pay.request_imported_rates(
+      v_rates, (select b.file_name from crew.import_batches b where b.enterprise_id = v_enterprise and b.id = p_batch));
+  end if;
 end $$;
 revoke all on function crew.import_crew(uuid) from public;
 grant execute on function crew.import_crew(uuid) to crewpay_definer;
 comment on function crew.import_crew(uuid) is
   'Checks the staged crew members of an import and writes the good ones; called by crew.import_finish().
-p_batch: the import. Counts rows by what became of them.
-Rejects: CP101, CP108, CP109, CP211.';
+p_batch: the import. Counts rows by what became of them. Once the airline pays by them, rates of known crew members stay, and are asked
+for in one rate change (pay.rate_changes); a row that changes nothing else counts as unchanged.
+Rejects: CP101, CP108, CP109, CP211. Errors: CP310 when rates change and the importing login has no person.';

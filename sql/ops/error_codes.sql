@@ -43,6 +43,7 @@ values
   ('CP317', 'the delegation has ended, or would', 'Ask an administrator for a new one: pay.delegate().'),
   ('CP318', 'a reason is needed', 'Say why, in words that an auditor will understand.'),
   ('CP319', 'facts have changed since the run', 'Run the period again, then have that approved.'),
+  ('CP320', 'rates and contract of an airline that pays by them change by two people', 'Ask: pay.request_rates(), rules.request_contract(); another person applies it: pay.approve_rate_change().'),
   ('CP901', 'an applied migration was edited', 'Restore the file, and put the change into a new migration.'),
   ('CP902', 'LOADORDER and the files of sql/ differ', 'Every .sql file under sql/ stands in LOADORDER exactly once.'),
   ('CP903', 'migrations/ is not in order', 'Name files NNNN.lower-case-name.sql, each with its rollback.'),

@@ -1,4 +1,4 @@
--- Row-level security and grants of approvals, delegations, corrections and the retro queue: functions write, staff read.
+-- Row-level security and grants of approvals, delegations, corrections, rate changes and the retro queue: functions write, staff read.
 
 drop policy if exists definer_tenant on pay.approvals;
 create policy definer_tenant on pay.approvals
@@ -39,6 +39,19 @@ create policy tenant_read on crew.corrections
   using ((select auth.role()) in ('admin', 'payroll', 'service_role') and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on crew.corrections is 'Read: all rows of the own enterprise.';
 
+drop policy if exists definer_tenant on pay.rate_changes;
+create policy definer_tenant on pay.rate_changes
+  for all to crewpay_definer
+  using (enterprise_id = (select auth.enterprise_id()))
+  with check (enterprise_id = (select auth.enterprise_id()));
+comment on policy definer_tenant on pay.rate_changes is 'Functions act in the caller''s enterprise only.';
+
+drop policy if exists tenant_read on pay.rate_changes;
+create policy tenant_read on pay.rate_changes
+  for select to crewpay_admin, crewpay_payroll, crewpay_service
+  using ((select auth.role()) in ('admin', 'payroll', 'service_role') and enterprise_id = (select auth.enterprise_id()));
+comment on policy tenant_read on pay.rate_changes is 'Read: all rows of the own enterprise.';
+
 drop policy if exists definer_tenant on pay.retro_queue;
 create policy definer_tenant on pay.retro_queue
   for all to crewpay_definer
@@ -52,6 +65,6 @@ create policy tenant_read on pay.retro_queue
   using ((select auth.role()) in ('admin', 'payroll', 'service_role') and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on pay.retro_queue is 'Read: all rows of the own enterprise.';
 
-grant select, insert, update on pay.approvals, pay.delegations, crew.corrections, pay.retro_queue to crewpay_definer;
-grant select on pay.approvals, crew.corrections, pay.retro_queue to crewpay_admin, crewpay_payroll, crewpay_service;
+grant select, insert, update on pay.approvals, pay.delegations, crew.corrections, pay.rate_changes, pay.retro_queue to crewpay_definer;
+grant select on pay.approvals, crew.corrections, pay.rate_changes, pay.retro_queue to crewpay_admin, crewpay_payroll, crewpay_service;
 grant select on pay.delegations to crewpay_admin, crewpay_payroll;

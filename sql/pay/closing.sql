@@ -109,7 +109,7 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- An approved correction is recorded under who approved it; who asked for it counts as its editor.
+  -- An approved correction or rate is recorded under who approved it; who asked for it counts as its editor.
   return exists (
     with entries as materialized (
       select l.entity_type, l.entity_id, l.entity_key, l.changes, l.created_at
@@ -118,7 +118,9 @@ begin
         and l.actor_id = any (p_logins)
         and l.entity_type in ('crew.crew_assignments', 'crew.flights', 'crew.trips', 'crew.crew_months', 'crew.crew_members')
         and l.transaction_id not in (
-          select c.applied_in from crew.corrections as c where c.enterprise_id = p_period.enterprise_id and c.applied_in is not null)
+          select c.applied_in from crew.corrections as c where c.enterprise_id = p_period.enterprise_id and c.applied_in is not null
+          union all
+          select c.applied_in from pay.rate_changes as c where c.enterprise_id = p_period.enterprise_id and c.applied_in is not null)
     ), legs as materialized (
       select g.id, g.flight_id, g.trip_id from pay.legs_of(p_period) as g where exists (select from entries)
     )
@@ -128,7 +130,7 @@ begin
       or e.entity_type = 'crew.flights' and e.entity_id in (select g.flight_id from legs as g)
       or e.entity_type = 'crew.trips' and e.entity_id in (select g.trip_id from legs as g)
       or e.entity_type = 'crew.crew_months' and e.entity_key like '%/' || p_period.contract_month
-      or e.entity_type = 'crew.crew_members' and e.changes ? 'base_hourly_rate' and e.created_at >= p_period.start_date)
+      or e.entity_type = 'crew.crew_members' and e.changes ?| '{base_hourly_rate,position,hire_date}' and e.created_at >= p_period.start_date)
     or exists (
       select
       from pay.retro_queue as q
@@ -137,11 +139,16 @@ begin
     or exists (
       select
       from pay.adjustments as a
-      where a.enterprise_id = p_period.enterprise_id and a.pay_period_id = p_period.id and a.state = 'PAID' and a.requested_by = any (p_logins));
+      where a.enterprise_id = p_period.enterprise_id and a.pay_period_id = p_period.id and a.state = 'PAID' and a.requested_by = any (p_logins))
+    or exists (
+      select
+      from pay.rate_changes as c
+      where c.enterprise_id = p_period.enterprise_id and c.rates is not null and c.applied_at >= p_period.start_date
+        and c.requested_by = any (p_logins));
 end
 $$;
 comment on function pay.edited_by(pay.pay_periods, text[]) is
-'Whether one of some logins put facts of a period on record, or asked for a correction of them or for an adjustment that it pays.
+'Whether one of some logins put facts of a period on record, or asked for a correction of them, for an adjustment or for rates that it pays.
 p_period: the period; p_logins: e.g. all of one person (auth.persons).';
 
 -- The period, held against runs and decisions; whoever comes second sees what the first has done.

@@ -174,27 +174,30 @@ comment on function rules.load_graph(uuid, jsonb) is
 'Scenarios, components and edges of a contract document, laid over those in force, as a new accepted generation if anything differs.
 p_enterprise: tenant; p_contract: {"scenarios","components","edges"}. Returns the generation in force. Raises CP206.';
 
-create or replace function rules.load_contract(p_contract jsonb)
+create or replace function rules.apply_contract(p_contract jsonb)
 returns jsonb
 language plpgsql
 volatile
-security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_enterprise uuid := auth.enterprise_id();
+  v_graph_before bigint := rules.accepted_generation(v_enterprise);
   v_loaded record;
   v_generation bigint;
   v_first date;
   v_group record;
 begin
-  perform auth.require_role('admin');
   if jsonb_typeof(p_contract) <> 'object' or not p_contract ?| array['terms', 'scenarios', 'components', 'edges']
     or exists (select from jsonb_object_keys(p_contract) as key where key not in ('terms', 'scenarios', 'components', 'edges')) then
     perform rules.refuse('CP202', '(contract)', 'a contract document has the keys terms, scenarios, components and edges, and no others', 'See docs/contracts.md.');
   end if;
   select * into v_loaded from rules.load_terms(v_enterprise, p_contract -> 'terms');
   v_generation := rules.load_graph(v_enterprise, p_contract);
+  if v_generation is distinct from v_graph_before and pay.is_live(v_enterprise) and not pay.applies_contract(v_enterprise) then
+    perform pay.refuse_single_person('the rule graph', format('generation %s', v_generation),
+      'Ask for it: select rules.request_contract(…); another person applies it: select pay.approve_rate_change(…).');
+  end if;
 
   -- Whatever is in force at the start of a version must compile, before anybody is paid by it.
   for v_first in
@@ -215,9 +218,27 @@ begin
   return jsonb_build_object('added', v_loaded.added, 'changed', v_loaded.changed, 'unchanged', v_loaded.unchanged, 'generation', v_generation);
 end
 $$;
+comment on function rules.apply_contract(jsonb) is
+'Loads a contract document into the caller''s enterprise; all or nothing.
+p_contract: as rules.load_contract() takes it. Returns {"added","changed","unchanged","generation"}.
+Raises CP201 to CP206 with the term''s code and the JSON path, CP320 (a second person is needed).';
+
+create or replace function rules.load_contract(p_contract jsonb)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform auth.require_role('admin');
+  return rules.apply_contract(p_contract);
+end
+$$;
 alter function rules.load_contract(jsonb) owner to crewpay_definer;
 grant execute on function rules.load_contract(jsonb) to crewpay_admin;
 comment on function rules.load_contract(jsonb) is
 'Loads a contract document into the caller''s enterprise; all or nothing. For administrators.
 p_contract: {"terms": […], "scenarios": […], "components": […], "edges": […]}, see docs/contracts.md.
-Returns {"added","changed","unchanged","generation"}. Raises CP201 to CP206 with the term''s code and the JSON path, 42501.';
+Returns {"added","changed","unchanged","generation"}. Raises CP201 to CP206 with the term''s code and the JSON path, 42501, and CP320
+once the airline pays by its contract: then it is asked for by rules.request_contract().';

@@ -16,7 +16,7 @@ from crewpay_sync.database import Target
 from crewpay_sync.importers.airports import load_airports
 from crewpay_sync.importers.csv_files import Result, import_file
 from crewpay_sync.output import CrewPayError
-from crewpay_sync.tenants import ensure_enterprise, ensure_standard_logins
+from crewpay_sync.tenants import act_as, ensure_enterprise, ensure_standard_logins
 
 CREW = """employee_id,first_name,last_name,position,base_location,hire_date,seniority_number,base_hourly_rate
 C1,Ann,Lee,CAPTAIN,KLGA,2001-02-03,1,210.50
@@ -98,6 +98,27 @@ def test_good_rows_go_in_beside_bad_ones(load: Any, conn: psycopg.Connection[Any
     kept = "select code, data ->> 'last_name' from crew.import_rejects"
     assert one(conn, kept) == ("CP109", "Po")
     assert one(conn, "select count(*) from crew.import_rows") == 0
+
+
+def test_rates_of_an_airline_that_pays_by_them_wait(load: Any, conn: psycopg.Connection[Any]) -> None:
+    """Other columns go in, new crew come with their rate, and asking twice asks once."""
+    rate = "select base_hourly_rate from crew.crew_members where employee_id = 'C1'"
+    assert load("crew", CREW.replace("210.50", "211")).updated == 1
+    assert one(conn, rate) == 211, "while it sets itself up, a file changes rates"
+    conn.execute("update pay.pay_periods set status = 'CLOSED'")
+    raised = CREW.replace("210.50", "250").replace("Lee", "Li") + "C3,Cy,Ng,CAPTAIN,LGA,2012-02-03,3,99\n"
+    result = load("crew", raised)
+    assert (result.inserted, result.updated, result.unchanged, result.rates_asked) == (1, 1, 1, 1)
+    assert one(conn, rate) == 211
+    assert one(conn, "select last_name from crew.crew_members where employee_id = 'C1'") == "Li"
+    assert one(conn, "select base_hourly_rate from crew.crew_members where employee_id = 'C3'") == 99
+    assert one(conn, "select reason from pay.rate_changes") == "import of crew.csv"
+    again = load("crew", raised)
+    assert (again.updated, again.unchanged) == (0, 3)
+    assert one(conn, "select count(*) from pay.rate_changes") == 1
+    with act_as(conn, "xp", "admin"):
+        conn.execute("select pay.approve_rate_change(%s)", (result.rate_change,))
+    assert one(conn, rate) == 250
 
 
 def test_icao_codes_are_translated(load: Any, conn: psycopg.Connection[Any]) -> None:
