@@ -49,4 +49,6 @@ begin
       else 'UPDATED'
     end::audit.audit_action$sql$);
   perform audit.attach('notify.notifications');
+  perform audit.attach('notify.contacts');
+  perform audit.attach('notify.preferences');
 end $$;

@@ -1,4 +1,5 @@
--- Scheduled work: the catalogue is ops.jobs; pg_cron is made to match it. Each job is one call, run as crewpay_jobs.
+-- Scheduled work: the catalogue is ops.jobs; pg_cron is made to match it. Each job is one call, run and recorded by ops.run_job() as
+-- crewpay_jobs.
 
 -- SET role, not SECURITY DEFINER: pg_cron schedules as the effective user, and crewpay_jobs, being a login, owns nothing here.
 create or replace function ops.reconcile_jobs()
@@ -22,7 +23,7 @@ begin
         and c.database = current_database()
         and not exists (select from ops.jobs j where j.name = c.jobname and j.enabled)
       union all
-      select j.name, j.schedule, j.command
+      select j.name, j.schedule, format('call ops.run_job(%L)', j.name)
       from ops.jobs j
       where j.enabled
         and not exists (
@@ -31,7 +32,7 @@ begin
           where c.username = current_user
             and c.database = current_database()
             and c.active
-            and (c.jobname, c.schedule, c.command) = (j.name, j.schedule, j.command))
+            and (c.jobname, c.schedule, c.command) = (j.name, j.schedule, format('call ops.run_job(%L)', j.name)))
       order by 1
     $sql$
   loop
@@ -57,35 +58,37 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  -- A schedule that can't be read is refused here, whether or not there is a scheduler.
+  perform ops.last_due(j.schedule, now()) from ops.jobs j;
   if exists (select from pg_extension where extname = 'pg_cron') then
     perform ops.reconcile_jobs();
   end if;
   return null;
 end $$;
 revoke all on function ops.tg_reconcile_jobs() from public;
-comment on function ops.tg_reconcile_jobs() is 'Trigger: pg_cron follows the catalogue of jobs.';
+comment on function ops.tg_reconcile_jobs() is 'Trigger: pg_cron follows the catalogue of jobs. Errors: CP109 for a schedule that can''t be read.';
 
 create or replace trigger jobs_50_reconcile
   after insert or update or delete on ops.jobs
   for each statement execute function ops.tg_reconcile_jobs();
 comment on trigger jobs_50_reconcile on ops.jobs is 'pg_cron follows the catalogue.';
 
--- pg_cron keeps the history of runs for ever.
-create or replace function ops.purge_cron_history(p_keep interval default '30 days')
-returns bigint
+-- A job that was off is due from now on: what it missed meanwhile is not late.
+create or replace function ops.tg_enabled_since()
+returns trigger
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_rows bigint := 0;
 begin
-  if exists (select from pg_extension where extname = 'pg_cron') then
-    execute 'delete from cron.job_run_details where end_time < now() - $1' using p_keep;
-    get diagnostics v_rows = row_count;
+  if new.enabled and (not old.enabled or new.schedule <> old.schedule) then
+    new.enabled_at := now();
   end if;
-  return v_rows;
+  return new;
 end $$;
-revoke all on function ops.purge_cron_history(interval) from public;
-grant execute on function ops.purge_cron_history(interval) to crewpay_jobs;
-comment on function ops.purge_cron_history(interval) is
-  'Deletes pg_cron''s own history of runs that is older than p_keep; returns how many rows. Run by crewpay_jobs.';
+revoke all on function ops.tg_enabled_since() from public;
+comment on function ops.tg_enabled_since() is 'Trigger: notes since when a job is due.';
+
+create or replace trigger jobs_10_enabled_since
+  before update on ops.jobs
+  for each row execute function ops.tg_enabled_since();
+comment on trigger jobs_10_enabled_since on ops.jobs is 'A job is due from when it was enabled or its schedule changed.';

@@ -31,3 +31,23 @@ create policy jobs_read on ops.alerts
   using ((select auth.role()) = 'jobs'
     and (enterprise_id is null or enterprise_id = (select auth.enterprise_id())));
 comment on policy jobs_read on ops.alerts is 'Jobs see alerts about the installation and the enterprise they work for.';
+
+drop policy if exists definer_tenant on ops.job_runs;
+create policy definer_tenant on ops.job_runs
+  for all to crewpay_definer
+  using ((enterprise_id is null or enterprise_id = (select auth.enterprise_id())))
+  with check ((enterprise_id is null or enterprise_id = (select auth.enterprise_id())));
+comment on policy definer_tenant on ops.job_runs is 'Functions record runs for the installation and the enterprise selected.';
+
+drop policy if exists admin_all_data on ops.job_runs;
+create policy admin_all_data on ops.job_runs
+  for select to crewpay_admin
+  using ((select auth.role()) = 'admin' and enterprise_id = (select auth.enterprise_id()));
+comment on policy admin_all_data on ops.job_runs is 'Administrators see the runs for their enterprise.';
+
+drop policy if exists jobs_history on ops.job_runs;
+create policy jobs_history on ops.job_runs
+  for select to crewpay_jobs
+  using ((select auth.role()) = 'jobs'
+    and (enterprise_id is null or enterprise_id = (select auth.enterprise_id())));
+comment on policy jobs_history on ops.job_runs is 'The scheduler reads its runs.';

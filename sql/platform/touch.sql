@@ -56,3 +56,13 @@ create or replace trigger pay_periods_80_touch
   before update on pay.pay_periods
   for each row execute function platform.tg_touch();
 comment on trigger pay_periods_80_touch on pay.pay_periods is 'Keeps updated_at.';
+
+create or replace trigger contacts_80_touch
+  before update on notify.contacts
+  for each row execute function platform.tg_touch();
+comment on trigger contacts_80_touch on notify.contacts is 'Keeps updated_at.';
+
+create or replace trigger preferences_80_touch
+  before update on notify.preferences
+  for each row execute function platform.tg_touch();
+comment on trigger preferences_80_touch on notify.preferences is 'Keeps updated_at.';

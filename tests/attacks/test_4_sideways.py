@@ -270,7 +270,7 @@ def test_hijack(attack: Attack, note: Note) -> None:
                 "create operator trap.= (leftarg = uuid, rightarg = uuid, function = trap.same)"
             )
     before = outcomes(attack, None)
-    after = outcomes(attack, "trap, pg_catalog, auth, pay, crew, rules, platform, review, audit, ops")
+    after = outcomes(attack, "trap, pg_catalog, auth, pay, crew, rules, platform, review, notify, audit, ops")
     assert not [a for a in after.values() if "HIJACKED" in str(a)]
     assert after == before
     with attack.attempt() as conn:

@@ -45,7 +45,8 @@ select is_empty($$
       ('rules.facts',         'global_read'),
       ('rules.formula_types', 'global_read'),
       ('ops.error_codes',     'global_read'),
-      ('ops.jobs',            'global_read'))
+      ('ops.jobs',            'global_read'),
+      ('notify.templates',    'global_read'))
 $$, 'no policy lets everything through, but for owner_all and the global tables');
 
 select is_empty($$

@@ -1,0 +1,24 @@
+-- Texts of notifications. {name} is filled in by notify.post(); names that end in _at are moments, written on the clock of the base.
+
+insert into notify.templates (notification_type, event, title, message)
+values
+  ('PROACTIVE_FIX', 'pay_corrected', 'Your pay was corrected',
+    'We found that {what} was not right in your pay for {period} and corrected it: {amount}. You don''t have to do anything.'),
+  ('DISCREPANCY', 'discrepancy_found', 'We are looking into your pay',
+    'Your pay for {period} may not be right: {what}, {amount}. We are looking into it and will tell you what we find.'),
+  ('DISCREPANCY', 'discrepancy_resolved', 'Your pay was reviewed',
+    'We have looked into {what} in your pay for {period}: {outcome}'),
+  ('CLAIM_STATUS', 'claim_submitted', 'Claim {claim} received',
+    'Your claim {claim} for {amount} was received on {submitted_at}. You will have an answer by {deadline}.'),
+  ('CLAIM_STATUS', 'claim_decided', 'Claim {claim}: {decision}',
+    'Your claim {claim} was decided: {decision}, {amount}. {rationale}'),
+  ('CLAIM_STATUS', 'claim_paid', 'Claim {claim} is paid',
+    'The {amount} of your claim {claim} are part of your pay for {period}.'),
+  ('CLAIM_STATUS', 'claim_appealed', 'Appeal of claim {claim} received',
+    'Your appeal of claim {claim} was received on {submitted_at}. Somebody who had no part in the decision will look at it.'),
+  ('PAY_STATEMENT', 'statement_ready', 'Your pay statement for {period}',
+    'Your pay for {period} is {amount}. Every amount is explained in your statement.'),
+  ('SYSTEM', 'announcement', '{title}', '{message}')
+on conflict (notification_type, event) do update
+  set title = excluded.title,
+      message = excluded.message;
