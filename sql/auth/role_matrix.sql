@@ -143,6 +143,7 @@ from (values
   ('function', 'ops.schedule_field', '{crewpay_definer,crewpay_jobs}', 'execute'),
   ('function', 'ops.tg_enabled_since', '{crewpay_definer}', 'execute'),
   ('function', 'ops.tg_reconcile_jobs', '{crewpay_definer}', 'execute'),
+  ('function', 'ops.watch_jobs', '{crewpay_definer,crewpay_jobs}', 'execute'),
   ('function', 'pay.adjust', '{crewpay_admin,crewpay_jobs,crewpay_payroll,crewpay_service}', 'execute'),
   ('function', 'pay.adjustment_hash', '{crewpay_definer}', 'execute'),
   ('function', 'pay.adjustment_needs_approval', '{crewpay_definer}', 'execute'),
