@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "psql": "crewpay_sync.cli.psql:psql",
     "import": "crewpay_sync.cli.imports:imports",
     "audit": "crewpay_sync.cli.audit:audit",
+    "contract": "crewpay_sync.cli.contract:contract",
     "pay": "crewpay_sync.cli.pay:pay",
     "demo": "crewpay_sync.cli.demo:demo",
     "auth": "crewpay_sync.cli.auth:auth",

@@ -15,7 +15,23 @@ from crewpay_sync.importers.queries import query
 from crewpay_sync.output import USAGE, CrewPayError
 from crewpay_sync.tenants import act_as
 
-PARTS = ("terms", "scenarios", "components", "edges")
+# The parts of a contract document, and what a row of each holds, in the order in which it is written.
+KEYS = {
+    "terms": (
+        "code",
+        "category",
+        "title",
+        "text",
+        "applies_to",
+        "effective",
+        "expires",
+        "priority",
+        "formula",
+    ),
+    "scenarios": ("id", "name", "level", "pattern", "description"),
+    "components": ("type", "name", "order"),
+    "edges": ("kind", "from", "to", "properties"),
+}
 
 
 def sample_contract() -> Path:
@@ -40,11 +56,11 @@ def read_contract(file: Path) -> dict[str, Any]:
         contract = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise CrewPayError("CP925", f"{file} can't be read", detail=str(error), exit_code=USAGE) from None
-    if not isinstance(contract, dict) or not set(contract) & set(PARTS):
+    if not isinstance(contract, dict) or not set(contract) & set(KEYS):
         raise CrewPayError(
             "CP925",
             f"{file} is no contract",
-            hint=f"It is a mapping with {', '.join(PARTS)}.",
+            hint=f"It is a mapping with {', '.join(KEYS)}.",
             exit_code=USAGE,
         )
     plain: dict[str, Any] = _plain(contract)

@@ -1,5 +1,14 @@
 -- Loading a contract as data: terms as versions, the rule graph as a generation. A contract that doesn't compile is refused whole.
 
+-- A term of nothing but its code and an end says that the version in force ends.
+create or replace function rules.is_ending(p_term jsonb)
+returns boolean
+language sql
+immutable
+parallel safe
+return coalesce(p_term - 'code' - 'expires' - 'note' = '{}' and p_term ? 'code' and jsonb_typeof(p_term -> 'expires') = 'string', false);
+comment on function rules.is_ending(jsonb) is 'Whether a term of a contract document only ends what is in force: {"code", "expires"}.';
+
 -- What stands around a formula: named with the clause before any type is cast.
 create or replace function rules.check_term_head(p_term jsonb)
 returns void
@@ -23,7 +32,7 @@ begin
     perform rules.refuse('CP202', v_where || ' $.category', format('unknown category %s', p_term ->> 'category'),
       array_to_string(enum_range(null::rules.term_category)::text[], ', ') || '.');
   end if;
-  if jsonb_typeof(p_term -> 'applies_to') <> 'array' then
+  if p_term ? 'applies_to' and jsonb_typeof(p_term -> 'applies_to') <> 'array' then
     perform rules.refuse('CP202', v_where || ' $.applies_to', 'applies_to is a list of positions', 'Write ["CAPTAIN", "FIRST_OFFICER"].');
   end if;
   select listed into v_bad
@@ -39,11 +48,105 @@ begin
       perform rules.refuse('CP202', v_where || ' $.' || v_bad, format('%s is not a date', p_term ->> v_bad), 'Write 2026-01-01.');
     end if;
   end loop;
+  if (p_term ->> 'expires')::date <= (p_term ->> 'effective')::date then
+    perform rules.refuse('CP202', v_where || ' $.expires', 'it would stop applying before it begins', 'expires is the first day on which it no longer holds.');
+  end if;
+  if exists (select from unnest(array['code', 'category', 'title', 'text', 'effective', 'applies_to']) as needed
+      where coalesce(jsonb_typeof(p_term -> needed), 'null') = 'null') and not rules.is_ending(p_term) then
+    perform rules.refuse('CP202', v_where, 'code, category, title, text, effective and applies_to are required',
+      'Complete the term; code and expires alone end the version in force.');
+  end if;
 end
 $$;
 comment on function rules.check_term_head(jsonb) is
 'Checks what stands around a formula in a contract document: keys, category, positions, dates.
 p_term: one term of the document. Raises CP202 with the clause and the place.';
+
+create or replace function rules.check_document(p_contract jsonb)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_term jsonb;
+begin
+  if jsonb_typeof(p_contract) <> 'object' or not p_contract ?| array['terms', 'scenarios', 'components', 'edges']
+    or exists (select from jsonb_object_keys(p_contract) as key where key not in ('terms', 'scenarios', 'components', 'edges')) then
+    perform rules.refuse('CP202', '(contract)', 'a contract document has the keys terms, scenarios, components and edges, and no others', 'See docs/contracts.md.');
+  end if;
+  for v_term in select value from jsonb_array_elements(coalesce(p_contract -> 'terms', '[]')) loop
+    perform rules.check_term_head(v_term);
+  end loop;
+end
+$$;
+comment on function rules.check_document(jsonb) is
+'Checks the form of a contract document, before anything is read from it.
+p_contract: the document. Raises CP202 with the term''s code and the place.';
+
+-- A version of a code begins where the one before ends, and ends where the next one begins. Nothing is edited: what changes is superseded.
+create or replace function rules.place_version(p_enterprise uuid, p_code text, p_effective date, p_expires date)
+returns date
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_before rules.union_contract_terms;
+  v_next date;
+begin
+  select min(t.effective_date) into v_next
+  from rules.union_contract_terms as t
+  where t.enterprise_id = p_enterprise and t.term_code = p_code and t.superseded_at is null and t.effective_date > p_effective;
+  select t.* into v_before
+  from rules.union_contract_terms as t
+  where t.enterprise_id = p_enterprise and t.term_code = p_code and t.superseded_at is null
+    and t.effective_date < p_effective and (t.expiration_date is null or t.expiration_date > p_effective);
+  if p_expires > v_next or v_before.expiration_date is distinct from v_next and v_before.expiration_date is not null then
+    perform rules.refuse('CP207', p_code || case when p_expires > v_next then ' $.expires' else ' $.effective' end,
+      format('the version of %s and the one of %s would be in force at once', p_effective,
+        case when p_expires > v_next then v_next else v_before.effective_date end),
+      'End the one where the other begins (expires is the first day on which a version no longer holds).');
+  end if;
+  if v_before.id is not null then
+    perform rules.supersede_term(p_enterprise, v_before.id, p_effective);
+  end if;
+  return coalesce(p_expires, v_next);
+end
+$$;
+comment on function rules.place_version(uuid, text, date, date) is
+'Makes room for a new version of a term: the one before ends where it begins. Returns the day on which the new one stops applying, null if it is open.
+p_enterprise: tenant; p_code: term code; p_effective, p_expires: of the new version. Raises CP207 where two would be in force at once.';
+
+create or replace function rules.end_term(p_enterprise uuid, p_code text, p_expires date)
+returns boolean
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_newest rules.union_contract_terms;
+begin
+  select * into v_newest
+  from rules.union_contract_terms as t
+  where t.enterprise_id = p_enterprise and t.term_code = p_code and t.superseded_at is null
+  order by t.effective_date desc
+  limit 1;
+  if v_newest.id is null then
+    perform rules.refuse('CP202', p_code || ' $.expires', 'there is no such term to end', 'Check the code: crewpay contract export.');
+  elsif p_expires <= v_newest.effective_date then
+    perform rules.refuse('CP202', p_code || ' $.expires', format('its version in force begins on %s', v_newest.effective_date), 'expires is the first day on which it no longer holds.');
+  end if;
+  if v_newest.expiration_date = p_expires then
+    return false;
+  end if;
+  perform rules.supersede_term(p_enterprise, v_newest.id, p_expires);
+  return true;
+end
+$$;
+comment on function rules.end_term(uuid, text, date) is
+'Ends the newest version of a term; false where it ends on that day already.
+p_enterprise: tenant; p_code: term code; p_expires: first day on which it no longer holds. Raises CP202.';
 
 create or replace function rules.load_terms(p_enterprise uuid, p_terms jsonb, out added integer, out changed integer, out unchanged integer)
 language plpgsql
@@ -59,15 +162,18 @@ begin
   changed := 0;
   unchanged := 0;
   for v_term in select value from jsonb_array_elements(coalesce(p_terms, '[]')) loop
-    perform rules.check_term_head(v_term);
+    if rules.is_ending(v_term) then
+      if rules.end_term(p_enterprise, v_term ->> 'code', (v_term ->> 'expires')::date) then
+        changed := changed + 1;
+      else
+        unchanged := unchanged + 1;
+      end if;
+      continue;
+    end if;
     v_new := jsonb_populate_record(null::rules.union_contract_terms, jsonb_build_object(
       'term_code', v_term -> 'code', 'term_category', v_term -> 'category', 'term_title', v_term -> 'title', 'term_text', v_term -> 'text',
       'calculation_formula', v_term -> 'formula', 'effective_date', v_term -> 'effective', 'expiration_date', v_term -> 'expires',
       'applies_to', v_term -> 'applies_to', 'priority', coalesce(v_term -> 'priority', '100'::jsonb)));
-    if num_nulls(v_new.term_code, v_new.term_category, v_new.term_title, v_new.term_text, v_new.effective_date, v_new.applies_to) > 0 then
-      perform rules.refuse('CP202', coalesce(v_new.term_code, '(without code)'), 'code, category, title, text, effective and applies_to are required',
-        'Complete the term.');
-    end if;
 
     select * into v_old
     from rules.union_contract_terms as t
@@ -78,19 +184,13 @@ begin
       unchanged := unchanged + 1;
       continue;
     elsif found then
-      update rules.union_contract_terms as t
-      set superseded_at = clock_timestamp()
-      where t.enterprise_id = p_enterprise and t.id = v_old.id;
+      perform rules.supersede_term(p_enterprise, v_old.id);
       v_new.expiration_date := coalesce(v_new.expiration_date, v_old.expiration_date);
       changed := changed + 1;
     else
-      -- An open version of the code ends where the new one begins.
-      update rules.union_contract_terms as t
-      set expiration_date = v_new.effective_date
-      where t.enterprise_id = p_enterprise and t.term_code = v_new.term_code and t.superseded_at is null
-        and t.expiration_date is null and t.effective_date < v_new.effective_date;
       added := added + 1;
     end if;
+    v_new.expiration_date := rules.place_version(p_enterprise, v_new.term_code, v_new.effective_date, v_new.expiration_date);
     insert into rules.union_contract_terms (
       enterprise_id, term_code, term_category, term_title, term_text, calculation_formula, effective_date, expiration_date, applies_to, priority)
     values (p_enterprise, v_new.term_code, v_new.term_category, v_new.term_title, v_new.term_text, v_new.calculation_formula,
@@ -100,7 +200,7 @@ end
 $$;
 comment on function rules.load_terms(uuid, jsonb) is
 'Terms of a contract document as versions: new ones are added, changed ones supersede, equal ones stay.
-p_enterprise: tenant; p_terms: [{"code","category","title","text","applies_to","effective","expires","priority","formula"}]. Raises CP202.';
+p_enterprise: tenant; p_terms: [{"code","category","title","text","applies_to","effective","expires","priority","formula"}]. Raises CP202, CP207.';
 
 create or replace function rules.load_graph(p_enterprise uuid, p_contract jsonb)
 returns bigint
@@ -188,10 +288,7 @@ declare
   v_first date;
   v_group record;
 begin
-  if jsonb_typeof(p_contract) <> 'object' or not p_contract ?| array['terms', 'scenarios', 'components', 'edges']
-    or exists (select from jsonb_object_keys(p_contract) as key where key not in ('terms', 'scenarios', 'components', 'edges')) then
-    perform rules.refuse('CP202', '(contract)', 'a contract document has the keys terms, scenarios, components and edges, and no others', 'See docs/contracts.md.');
-  end if;
+  perform rules.check_document(p_contract);
   select * into v_loaded from rules.load_terms(v_enterprise, p_contract -> 'terms');
   v_generation := rules.load_graph(v_enterprise, p_contract);
   if v_generation is distinct from v_graph_before and pay.is_live(v_enterprise) and not pay.applies_contract(v_enterprise) then
@@ -221,7 +318,7 @@ $$;
 comment on function rules.apply_contract(jsonb) is
 'Loads a contract document into the caller''s enterprise; all or nothing.
 p_contract: as rules.load_contract() takes it. Returns {"added","changed","unchanged","generation"}.
-Raises CP201 to CP206 with the term''s code and the JSON path, CP320 (a second person is needed).';
+Raises CP201 to CP207 with the term''s code and the JSON path, CP320 (a second person is needed).';
 
 create or replace function rules.load_contract(p_contract jsonb)
 returns jsonb
@@ -240,5 +337,5 @@ grant execute on function rules.load_contract(jsonb) to crewpay_admin;
 comment on function rules.load_contract(jsonb) is
 'Loads a contract document into the caller''s enterprise; all or nothing. For administrators.
 p_contract: {"terms": […], "scenarios": […], "components": […], "edges": […]}, see docs/contracts.md.
-Returns {"added","changed","unchanged","generation"}. Raises CP201 to CP206 with the term''s code and the JSON path, 42501, and CP320
+Returns {"added","changed","unchanged","generation"}. Raises CP201 to CP207 with the term''s code and the JSON path, 42501, and CP320
 once the airline pays by its contract: then it is asked for by rules.request_contract().';

@@ -1,0 +1,159 @@
+"""`crewpay contract`: load, compare and export the contract of an enterprise."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import psycopg
+import yaml
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from crewpay_sync.cli.pay import Row, choose_enterprise, enterprise_option, open_database
+from crewpay_sync.importers.contract import KEYS, load_contract, read_contract
+from crewpay_sync.importers.queries import query
+from crewpay_sync.output import FINDINGS, json_option, print_json, print_table, say
+from crewpay_sync.tenants import act_as
+
+file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+
+def rows(conn: psycopg.Connection[Any], name: str, values: Row | None = None) -> list[Row]:
+    """The rows of a statement of sql/contract.sql."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query("contract", name), values).fetchall()
+
+
+@click.group()
+def contract() -> None:
+    """Load, compare, test and export contracts."""
+
+
+@contract.command()
+@file_argument
+@enterprise_option
+@json_option
+def load(file: Path, enterprise: str | None, as_json: bool) -> None:
+    """Load the contract in FILE: terms as new versions, the rule graph as a new generation; whole or not at all.
+
+    What is in force already stays; loading the same file again changes nothing.
+    """
+    with closing(open_database()) as conn:
+        slug = choose_enterprise(conn, enterprise)
+        done = load_contract(conn, slug, file)
+    if as_json:
+        print_json(done, enterprise=slug)
+    else:
+        print_table([done])
+
+
+def shown(value: Any) -> str:
+    """A value of a difference, on one line."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def print_changes(changes: list[Row]) -> None:
+    """Differences for people: a heading for each clause or row, a line for each field."""
+    heading = None
+    for change in changes:
+        place = (change["part"], change["code"], change["effective"], change["change"])
+        if place != heading:
+            since = f" from {change['effective']}" if change["effective"] else ""
+            part = "" if change["part"] == "terms" else f" ({change['part']})"
+            click.echo(f"{change['change']:8} {change['code']}{since}{part}")
+            heading = place
+        if change["field"]:
+            click.echo(
+                f"           {change['field']}: {shown(change['old_value']) or '(none)'}"
+                f" → {shown(change['new_value']) or '(none)'}"
+            )
+
+
+@contract.command()
+@file_argument
+@enterprise_option
+@json_option
+def diff(file: Path, enterprise: str | None, as_json: bool) -> None:
+    """Compare the contract in FILE with what is on record: what loading it would add and change, field by field.
+
+    "removed" is on record and not in the file; loading leaves it (a term ends by its `expires`). Exit code 1: there
+    are differences.
+    """
+    wanted = read_contract(file)
+    with closing(open_database()) as conn:
+        slug = choose_enterprise(conn, enterprise)
+        with act_as(conn, slug, "admin"):
+            changes = rows(conn, "diff", {"contract": Jsonb(wanted)})
+    if as_json:
+        print_json(changes, status="findings" if changes else "ok", enterprise=slug)
+    else:
+        print_changes(changes)
+    if changes:
+        sys.exit(FINDINGS)
+    say("no difference")
+
+
+class _Dumper(yaml.SafeDumper):
+    """YAML as the samples are written: rows as blocks, formulas and lists on one line."""
+
+
+class _Flow(dict[str, Any]):
+    """A mapping on one line."""
+
+
+class _Line(list[Any]):
+    """A list on one line."""
+
+
+_Dumper.add_representer(
+    _Flow, lambda d, value: d.represent_mapping("tag:yaml.org,2002:map", value.items(), flow_style=True)
+)
+_Dumper.add_representer(
+    _Line, lambda d, value: d.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=True)
+)
+
+
+def _flow(value: Any) -> Any:
+    if isinstance(value, dict):
+        first = {"type": value["type"]} if "type" in value else {}
+        return _Flow({**first, **{key: _flow(item) for key, item in value.items()}})
+    return _Line([_flow(item) for item in value]) if isinstance(value, list) else value
+
+
+def as_yaml(document: dict[str, Any]) -> str:
+    """A contract document as YAML, in the order in which contracts are written."""
+    written = {
+        part: [
+            {key: _flow(row[key]) for key in KEYS[part] if key in row}
+            if part == "terms"
+            else _Flow({key: _flow(row[key]) for key in KEYS[part] if key in row})
+            for row in document[part]
+        ]
+        for part in KEYS
+    }
+    return yaml.dump(written, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=160)
+
+
+@contract.command()
+@enterprise_option
+@click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="Only versions in force on this day.")
+@click.option("--at", type=click.DateTime(), help="As it was on record at this time.  [default: now]")
+@json_option
+def export(enterprise: str | None, on: datetime | None, at: datetime | None, as_json: bool) -> None:
+    """Print the contract as YAML that `crewpay contract load` takes; loading it again changes nothing."""
+    with closing(open_database()) as conn:
+        slug = choose_enterprise(conn, enterprise)
+        with act_as(conn, slug, "admin"):
+            document = rows(conn, "export", {"on": on and on.date(), "at": at})[0]["contract"]
+    if as_json:
+        print_json(document, enterprise=slug)
+    else:
+        click.echo(as_yaml(document), nl=False)
