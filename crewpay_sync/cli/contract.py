@@ -157,3 +157,6 @@ def export(enterprise: str | None, on: datetime | None, at: datetime | None, as_
         print_json(document, enterprise=slug)
     else:
         click.echo(as_yaml(document), nl=False)
+
+
+import crewpay_sync.cli.what_if  # noqa: E402, F401  (one more command of this group)

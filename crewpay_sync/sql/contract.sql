@@ -7,3 +7,14 @@ from rules.diff_contract(%(contract)s);
 
 -- name: export
 select rules.export_contract(%(on)s, %(at)s) as contract;
+
+-- name: periods
+-- The periods of some months, with those that have results.
+select p.id, p.start_date, p.end_date
+from pay.pay_periods p
+where p.enterprise_id = auth.enterprise_id()
+  and p.contract_month between %(first)s and %(last)s
+order by p.start_date;
+
+-- name: what_if
+select pay.what_if(auth.enterprise_id(), %(periods)s, %(changes)s) as told;

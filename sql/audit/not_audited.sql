@@ -27,10 +27,12 @@ from (values
   ('notify.templates',           'Reference data, loaded by deploy.'),
   ('notify.deliveries',          'Outbox: what was sent is the notification''s sent_at, which is recorded.'),
   ('pay.calculation_versions',   'Itself history: results that are not current, covered by the hash of their run.'),
+  ('pay.dirty_marks',            'Bookkeeping of what is to be computed again, emptied by runs; the changes themselves are recorded.'),
   ('pay.run_findings',           'Written once by a run, which is audited.'),
   ('pay.run_slices',             'Bookkeeping of a run in progress, emptied when it is published.'),
   ('rules.facts',                'Reference data, loaded by deploy.'),
   ('rules.formula_types',        'Reference data, loaded by deploy.'),
+  ('rules.term_overlays',        'Gone before the transaction that made it ends.'),
   ('rules.rulesets',             'Derived from audited terms and identified by a hash.'),
   ('rules.ruleset_terms',        'Derived from audited terms and covered by the ruleset''s hash.'),
   ('rules.plans',                'Derived from audited terms and covered by the ruleset''s hash.')

@@ -197,6 +197,17 @@ p_run, p_period: the run and its period; p_positions: positions under one contra
 p_into: pay.pay_calculations, or pay.calculation_versions for a slice; p_slice_no, p_slices: 1 and 1 for the whole.
 Raises what rules.ruleset_for() raises.';
 
+-- Days whose terms a period's plan reads: a trip of the month may have begun in the month before.
+create or replace function pay.plan_span(p_period pay.pay_periods)
+returns daterange
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+return daterange(p_period.contract_month - 31, (p_period.contract_month + interval '1 month')::date + 1);
+comment on function pay.plan_span(pay.pay_periods) is 'Days whose terms the plan of a period reads.
+p_period: the period.';
+
 -- Groups of positions that share their terms in the days that a period's plan can reach.
 create or replace function pay.run_groups(p_period pay.pay_periods)
 returns table (group_no integer, positions crew.crew_position[])
@@ -207,9 +218,7 @@ as $$
 begin
   return query
     select g.group_no::integer, g.positions
-    from rules.position_groups(
-      p_period.enterprise_id, daterange(p_period.contract_month - 31, (p_period.contract_month + interval '1 month')::date + 1))
-      with ordinality as g (positions, term_ids, group_no);
+    from rules.position_groups(p_period.enterprise_id, pay.plan_span(p_period)) with ordinality as g (positions, term_ids, group_no);
   if not found then
     raise exception using
       errcode = 'CP213',

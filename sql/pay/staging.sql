@@ -97,6 +97,25 @@ end
 $$;
 comment on function pay.fill_tokens(text, jsonb) is 'A plan''s statement with its tokens filled in.';
 
+create or replace function pay.stage_step(p_name text, p_statement text, p_tokens jsonb)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  execute format('drop table if exists pg_temp.%I', p_name);
+  execute format('create temporary table %I on commit drop as %s', p_name, pay.fill_tokens(p_statement, p_tokens));
+  -- Without statistics the two small tables are joined by sorting the large ones (measured: 2.5 s against 1.6 s).
+  if p_name in ('_zones', '_people') then
+    execute format('analyze pg_temp.%I', p_name);
+  end if;
+end
+$$;
+comment on function pay.stage_step(text, text, jsonb) is
+'Runs one step of a plan into a temporary table.
+p_name: table; p_statement: SELECT of the plan; p_tokens: from pay.plan_tokens().';
+
 create or replace function pay.stage(p_enterprise uuid, p_ruleset uuid, p_tokens jsonb)
 returns void
 language plpgsql
@@ -113,12 +132,7 @@ begin
     where s.enterprise_id = p_enterprise and s.ruleset_id = p_ruleset
     order by s.step_no
   loop
-    execute format('drop table if exists pg_temp.%I', v_name);
-    execute format('create temporary table %I on commit drop as %s', v_name, pay.fill_tokens(v_statement, p_tokens));
-    -- Without statistics the two small tables are joined by sorting the large ones (measured: 2.5 s against 1.6 s).
-    if v_name in ('_zones', '_people') then
-      execute format('analyze pg_temp.%I', v_name);
-    end if;
+    perform pay.stage_step(v_name, v_statement, p_tokens);
   end loop;
 end
 $$;

@@ -66,10 +66,8 @@ begin
   return query
   with terms as materialized (
     select t.id, t.term_code::text as code, t.priority, t.effective_date, t.expiration_date, t.calculation_formula
-    from rules.union_contract_terms as t
-    where t.enterprise_id = p_enterprise
-      and t.superseded_at is null
-      and t.applies_to && p_positions
+    from rules.terms_in_force(p_enterprise) as t
+    where t.applies_to && p_positions
       and t.calculation_formula is not null
       and daterange(t.effective_date, t.expiration_date) && p_span
   ),

@@ -16,15 +16,15 @@ as $$
   from graph.edges as e
   join lateral (
     select t.priority, rules.specificity(t.calculation_formula -> 'when') as specificity
-    from rules.union_contract_terms as t
-    where t.enterprise_id = p_enterprise and t.term_code = e.from_code and t.superseded_at is null
+    from rules.terms_in_force(p_enterprise) as t
+    where t.term_code = e.from_code
     order by t.effective_date desc
     limit 1
   ) as a on true
   join lateral (
     select t.priority, rules.specificity(t.calculation_formula -> 'when') as specificity
-    from rules.union_contract_terms as t
-    where t.enterprise_id = p_enterprise and t.term_code = e.to_code and t.superseded_at is null
+    from rules.terms_in_force(p_enterprise) as t
+    where t.term_code = e.to_code
     order by t.effective_date desc
     limit 1
   ) as b on true

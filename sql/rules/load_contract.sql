@@ -202,6 +202,64 @@ comment on function rules.load_terms(uuid, jsonb) is
 'Terms of a contract document as versions: new ones are added, changed ones supersede, equal ones stay.
 p_enterprise: tenant; p_terms: [{"code","category","title","text","applies_to","effective","expires","priority","formula"}]. Raises CP202, CP207.';
 
+-- The document's rows over those of a generation, as another one.
+create or replace function rules.lay_graph(p_enterprise uuid, p_contract jsonb, p_current bigint, p_next bigint)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into graph.generations (enterprise_id, generation, source) values (p_enterprise, p_next, 'seed');
+
+  insert into graph.scenarios (enterprise_id, generation, id, name, level, pattern, description)
+  select p_enterprise, p_next, s ->> 'id', s ->> 'name', (s ->> 'level')::rules.node_level, s -> 'pattern',
+    coalesce(s ->> 'description', s ->> 'name')
+  from jsonb_array_elements(coalesce(p_contract -> 'scenarios', '[]')) as s;
+  insert into graph.scenarios (enterprise_id, generation, id, name, level, pattern, description)
+  select p_enterprise, p_next, id, name, level, pattern, description
+  from graph.scenarios
+  where enterprise_id = p_enterprise and generation = p_current
+  on conflict do nothing;
+
+  insert into graph.pay_components (enterprise_id, generation, type, name, calculation_order)
+  select p_enterprise, p_next, (c ->> 'type')::pay.component, c ->> 'name', (c ->> 'order')::smallint
+  from jsonb_array_elements(coalesce(p_contract -> 'components', '[]')) as c;
+  insert into graph.pay_components (enterprise_id, generation, type, name, calculation_order)
+  select p_enterprise, p_next, type, name, calculation_order
+  from graph.pay_components
+  where enterprise_id = p_enterprise and generation = p_current
+  on conflict do nothing;
+
+  insert into graph.edges (enterprise_id, generation, kind, from_code, to_code, properties)
+  select p_enterprise, p_next, e ->> 'kind', e ->> 'from', e ->> 'to', coalesce(e -> 'properties', '{}')
+  from jsonb_array_elements(coalesce(p_contract -> 'edges', '[]')) as e;
+  insert into graph.edges (enterprise_id, generation, kind, from_code, to_code, properties)
+  select p_enterprise, p_next, kind, from_code, to_code, properties
+  from graph.edges
+  where enterprise_id = p_enterprise and generation = p_current
+  on conflict do nothing;
+end
+$$;
+comment on function rules.lay_graph(uuid, jsonb, bigint, bigint) is
+'Lays scenarios, components and edges of a contract document over a generation; the result is another generation, not accepted.
+p_enterprise: tenant; p_contract: {"scenarios","components","edges"}; p_current: generation, or null; p_next: number of the new one.';
+
+create or replace function rules.drop_graph(p_enterprise uuid, p_generation bigint)
+returns void
+language sql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  delete from graph.edges where enterprise_id = p_enterprise and generation = p_generation;
+  delete from graph.pay_components where enterprise_id = p_enterprise and generation = p_generation;
+  delete from graph.scenarios where enterprise_id = p_enterprise and generation = p_generation;
+  delete from graph.generations where enterprise_id = p_enterprise and generation = p_generation;
+$$;
+comment on function rules.drop_graph(uuid, bigint) is
+'Removes a generation that was never accepted.
+p_enterprise: tenant; p_generation: generation.';
+
 create or replace function rules.load_graph(p_enterprise uuid, p_contract jsonb)
 returns bigint
 language plpgsql
@@ -213,36 +271,8 @@ declare
   v_next bigint := coalesce(v_current + 1, 0);
   v_changed boolean;
 begin
-  -- The document's rows over those in force; a generation is only made when they differ.
-  insert into graph.generations (enterprise_id, generation, source) values (p_enterprise, v_next, 'seed');
-
-  insert into graph.scenarios (enterprise_id, generation, id, name, level, pattern, description)
-  select p_enterprise, v_next, s ->> 'id', s ->> 'name', (s ->> 'level')::rules.node_level, s -> 'pattern',
-    coalesce(s ->> 'description', s ->> 'name')
-  from jsonb_array_elements(coalesce(p_contract -> 'scenarios', '[]')) as s;
-  insert into graph.scenarios (enterprise_id, generation, id, name, level, pattern, description)
-  select p_enterprise, v_next, id, name, level, pattern, description
-  from graph.scenarios
-  where enterprise_id = p_enterprise and generation = v_current
-  on conflict do nothing;
-
-  insert into graph.pay_components (enterprise_id, generation, type, name, calculation_order)
-  select p_enterprise, v_next, (c ->> 'type')::pay.component, c ->> 'name', (c ->> 'order')::smallint
-  from jsonb_array_elements(coalesce(p_contract -> 'components', '[]')) as c;
-  insert into graph.pay_components (enterprise_id, generation, type, name, calculation_order)
-  select p_enterprise, v_next, type, name, calculation_order
-  from graph.pay_components
-  where enterprise_id = p_enterprise and generation = v_current
-  on conflict do nothing;
-
-  insert into graph.edges (enterprise_id, generation, kind, from_code, to_code, properties)
-  select p_enterprise, v_next, e ->> 'kind', e ->> 'from', e ->> 'to', coalesce(e -> 'properties', '{}')
-  from jsonb_array_elements(coalesce(p_contract -> 'edges', '[]')) as e;
-  insert into graph.edges (enterprise_id, generation, kind, from_code, to_code, properties)
-  select p_enterprise, v_next, kind, from_code, to_code, properties
-  from graph.edges
-  where enterprise_id = p_enterprise and generation = v_current
-  on conflict do nothing;
+  -- A generation is only made when the rows differ.
+  perform rules.lay_graph(p_enterprise, p_contract, v_current, v_next);
 
   select exists (
       (select id, name, level::text, pattern::text, description from graph.scenarios where enterprise_id = p_enterprise and generation = v_next
@@ -258,10 +288,7 @@ begin
         select type::text, name, calculation_order::text, null, null from graph.pay_components where enterprise_id = p_enterprise and generation = v_current))
   into v_changed;
   if v_current is not null and not v_changed then
-    delete from graph.edges where enterprise_id = p_enterprise and generation = v_next;
-    delete from graph.pay_components where enterprise_id = p_enterprise and generation = v_next;
-    delete from graph.scenarios where enterprise_id = p_enterprise and generation = v_next;
-    delete from graph.generations where enterprise_id = p_enterprise and generation = v_next;
+    perform rules.drop_graph(p_enterprise, v_next);
     return v_current;
   end if;
 

@@ -23,11 +23,9 @@ as $$
   select array_agg(by_position.crew_position order by by_position.crew_position), by_position.term_ids
   from (
     select covered.crew_position, array_agg(t.id order by t.id) as term_ids
-    from rules.union_contract_terms as t
+    from rules.terms_in_force(p_enterprise) as t
     cross join lateral unnest(t.applies_to) as covered (crew_position)
-    where t.enterprise_id = p_enterprise
-      and t.superseded_at is null
-      and t.calculation_formula is not null
+    where t.calculation_formula is not null
       and daterange(t.effective_date, t.expiration_date) && p_span
     group by covered.crew_position
   ) as by_position
@@ -173,8 +171,8 @@ begin
   select encode(sha256(convert_to(concat_ws('|',
       'plan-1', v_span, p_positions, v_generation,
       (select string_agg(concat_ws(':', t.id, t.recorded_at, t.priority, t.expiration_date, t.calculation_formula), ';' order by t.id)
-        from rules.union_contract_terms as t
-        where t.enterprise_id = p_enterprise and t.superseded_at is null and t.applies_to && p_positions
+        from rules.terms_in_force(p_enterprise) as t
+        where t.applies_to && p_positions
           and t.calculation_formula is not null and daterange(t.effective_date, t.expiration_date) && v_span),
       (select string_agg(concat_ws(':', f.level, f.name, f.expression), ';' order by f.level, f.name) from rules.facts as f),
       (select string_agg(concat_ws(':', ft.name, ft.template), ';' order by ft.name) from rules.formula_types as ft),
