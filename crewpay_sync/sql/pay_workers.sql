@@ -7,6 +7,9 @@ select pay.hold_run(%(run)s) as snapshot;
 -- name: slice
 select pay.compute_slice(%(run)s, %(slice)s, %(slices)s) as legs;
 
+-- name: take
+select pay.take_slices(%(run)s) as results;
+
 -- name: publish
 select r.id, r.crew_count, r.leg_count, r.line_count, r.total_amount, r.finding_count, r.result_hash, r.as_of
 from pay.publish_run(%(run)s) as r;

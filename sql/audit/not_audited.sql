@@ -30,6 +30,7 @@ from (values
   ('pay.dirty_marks',            'Bookkeeping of what is to be computed again, emptied by runs; the changes themselves are recorded.'),
   ('pay.run_findings',           'Written once by a run, which is audited.'),
   ('pay.run_slices',             'Bookkeeping of a run in progress, emptied when it is published.'),
+  ('pay.slice_results',          'Results of a run in progress, emptied when it is published; the run itself is audited.'),
   ('rules.facts',                'Reference data, loaded by deploy.'),
   ('rules.formula_types',        'Reference data, loaded by deploy.'),
   ('rules.term_overlays',        'Gone before the transaction that made it ends.'),

@@ -17,5 +17,5 @@ grant select on pay.payroll_payments to crewpay_crew, crewpay_admin, crewpay_pay
 grant insert on pay.payroll_payments to crewpay_payroll;
 
 grant select, insert, update, delete on
-  pay.pay_periods, pay.pay_runs, pay.pay_calculations, pay.calculation_versions, pay.run_findings, pay.run_slices, pay.payroll_payments
+  pay.pay_periods, pay.pay_runs, pay.pay_calculations, pay.calculation_versions, pay.run_findings, pay.run_slices, pay.slice_results, pay.payroll_payments
   to crewpay_definer;

@@ -146,6 +146,13 @@ create policy definer_tenant on pay.run_slices
   with check (enterprise_id = (select auth.enterprise_id()));
 comment on policy definer_tenant on pay.run_slices is 'Functions act in the caller''s enterprise only.';
 
+drop policy if exists definer_tenant on pay.slice_results;
+create policy definer_tenant on pay.slice_results
+  for all to crewpay_definer
+  using (enterprise_id = (select auth.enterprise_id()))
+  with check (enterprise_id = (select auth.enterprise_id()));
+comment on policy definer_tenant on pay.slice_results is 'Functions act in the caller''s enterprise only.';
+
 drop policy if exists definer_tenant on pay.payroll_payments;
 create policy definer_tenant on pay.payroll_payments
   for all to crewpay_definer

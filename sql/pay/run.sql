@@ -143,7 +143,7 @@ returns text
 language sql
 stable
 parallel safe
-return 'select count(*)::integer, coalesce(sum(hash_record_extended(row(l.leg_no, l.report, l.release, l.trip_no, l.day, l.credit), 0)::numeric), 0) from _legs as l';
+return 'select count(*)::integer, coalesce(sum(hash_record_extended(row(l.leg_no, l.report, l.release, l.trip_no, l.day, l.credit), 0)), 0) from _legs as l';
 comment on function pay.inputs_sql() is 'SELECT of the number of staged legs and the sum of their hashes.';
 
 -- Stages one group of positions and writes its results and findings. Returns legs read and a hash of them.
@@ -194,7 +194,7 @@ $$;
 comment on function pay.compute_group(pay.pay_runs, pay.pay_periods, crew.crew_position[], jsonb, regclass, integer, integer) is
 'Computes one group of positions of a run.
 p_run, p_period: the run and its period; p_positions: positions under one contract; p_tokens: from pay.plan_tokens();
-p_into: pay.pay_calculations, or pay.calculation_versions for a slice; p_slice_no, p_slices: 1 and 1 for the whole.
+p_into: pay.pay_calculations, or pay.slice_results for a slice; p_slice_no, p_slices: 1 and 1 for the whole.
 Raises what rules.ruleset_for() raises.';
 
 -- Days whose terms a period's plan reads: a trip of the month may have begun in the month before.
@@ -231,7 +231,7 @@ comment on function pay.run_groups(pay.pay_periods) is
 'The groups of positions of a period, each computed by itself.
 Raises CP213 when there is none.';
 
--- Computes all groups for the crew that the tokens let through.
+-- Computes all groups for the crew of a slice; one slice is everybody.
 create or replace function pay.compute(
   p_run pay.pay_runs, p_period pay.pay_periods, p_tokens jsonb, p_into regclass, p_slice_no integer, p_slices integer)
 returns table (group_no integer, ruleset_hash text, leg_count integer, input_sum numeric)
@@ -242,10 +242,15 @@ as $$
 declare
   v_group record;
 begin
-  for v_group in select g.group_no, g.positions from pay.run_groups(p_period) as g loop
+  for v_group in
+    select g.group_no, g.positions, p_tokens || coalesce(s.tokens, '{}'::jsonb) as tokens
+    from pay.run_groups(p_period) as g
+    left join pay.slice_members(p_period, p_slice_no, p_slices) as s on s.group_no = g.group_no
+    order by g.group_no
+  loop
     return query
       select v_group.group_no::integer, c.ruleset_hash, c.leg_count, c.input_sum
-      from pay.compute_group(p_run, p_period, v_group.positions, p_tokens, p_into, p_slice_no, p_slices) as c;
+      from pay.compute_group(p_run, p_period, v_group.positions, v_group.tokens, p_into, p_slice_no, p_slices) as c;
   end loop;
 end
 $$;

@@ -1,44 +1,43 @@
 -- A run on several backends: `crewpay pay run --workers N`. One session coordinates, the others compute slices of the crew under
--- its snapshot and commit them as versions of a run that nobody sees; then the coordinator publishes in one step.
+-- its snapshot and commit them where nobody sees them; the coordinator takes them over while the next are computed, and publishes
+-- in one step.
 --
 --   coordinator                                         workers
 --   begin_run(): the run, building          [commit]
 --   hold_run(): locks the period, exports its snapshot
---                                                       set transaction snapshot; compute_slice()   [commit]
---   publish_run(): checks, moves, publishes [commit]
+--   take_slices(): as often as it likes                 set transaction snapshot; compute_slice()   [commit]
+--   publish_run(): takes the rest, checks, publishes [commit]
 --
 -- Whoever dies, the last published result stays in force; purge_runs() removes what is left over.
 
--- The crew of a slice are neighbours by employee number: who flies together tends to be numbered together, and findings keep their order.
-create or replace function pay.slice_tokens(p_period pay.pay_periods, p_slice_no integer, p_slices integer)
-returns jsonb
-language plpgsql
+-- The crew of a slice are neighbours by group of positions, then by employee number: most slices read the facts for one group only,
+-- who flies together tends to be numbered together, and findings keep their order.
+create or replace function pay.slice_members(p_period pay.pay_periods, p_slice_no integer, p_slices integer)
+returns table (group_no integer, tokens jsonb)
+language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_first text;
-  v_last text;
-begin
-  select min(c.employee_id), max(c.employee_id)
-  into v_first, v_last
+  -- Everything else of the plan is as for everybody: what it knows of the crew comes from this table.
+  select c.group_no, jsonb_build_object('@members@',
+    coalesce(
+      format('(select m.* from crew.crew_members as m where m.employee_id between %L and %L)',
+        min(c.employee_id) filter (where c.slice_no = p_slice_no), max(c.employee_id) filter (where c.slice_no = p_slice_no)),
+      '(select m.* from crew.crew_members as m where false)'))
   from (
-    select m.employee_id, ntile(p_slices) over (order by m.employee_id) as slice_no
-    from crew.crew_members as m
-    where m.enterprise_id = p_period.enterprise_id
+    select g.group_no, m.employee_id, ntile(p_slices) over (order by g.group_no, m.employee_id) as slice_no
+    from pay.run_groups(p_period) as g
+    left join crew.crew_members as m on m.enterprise_id = p_period.enterprise_id
+      and m.position = any (g.positions)
       and m.hire_date <= p_period.end_date
       and (m.termination_date is null or m.termination_date >= p_period.contract_month)
   ) as c
-  where c.slice_no = p_slice_no;
-
-  -- Everything else of the plan is as for everybody: what it knows of the crew comes from this table.
-  return pay.plan_tokens(p_period.enterprise_id, p_period, null) || jsonb_build_object(
-    '@members@', format('(select m.* from crew.crew_members as m where m.employee_id between %L and %L)', v_first, v_last));
-end
+  where p_slices > 1
+  group by c.group_no
 $$;
-comment on function pay.slice_tokens(pay.pay_periods, integer, integer) is
-'What the tokens of a plan stand for in one slice of the crew, as pay.plan_tokens().
-p_period: the period; p_slice_no: slice, from 1; p_slices: how many.';
+comment on function pay.slice_members(pay.pay_periods, integer, integer) is
+'The token of a plan that stands for the crew of one slice, by group of positions: {"@members@": SQL}. No rows where there is one slice.
+p_period: the period; p_slice_no: slice, from 1; p_slices: how many. Raises CP213 (no terms).';
 
 create or replace function pay.building_run(p_run uuid)
 returns pay.pay_runs
@@ -162,7 +161,7 @@ begin
     insert into pay.run_slices (enterprise_id, run_id, group_no, slice_no, slices, snapshot, ruleset_hash, leg_count, input_sum)
     select v_run.enterprise_id, v_run.id, c.group_no, p_slice_no, p_slices, pg_current_snapshot()::text, c.ruleset_hash, c.leg_count, c.input_sum
     from pay.compute(
-      v_run, v_period, pay.slice_tokens(v_period, p_slice_no, p_slices), 'pay.calculation_versions', p_slice_no, p_slices) as c
+      v_run, v_period, pay.plan_tokens(v_run.enterprise_id, v_period, null), 'pay.slice_results', p_slice_no, p_slices) as c
     returning leg_count
   )
   select sum(c.leg_count) into v_legs
@@ -202,6 +201,68 @@ $$;
 comment on function pay.number_findings(pay.pay_runs, integer) is
 'Numbers the findings of a run''s slices from one, in the order of groups and employees.
 p_run: run, its results moved; p_slices: how many slices.';
+
+-- Results that slices have committed so far become the run's, and what they replace moves to the kept versions.
+create or replace function pay.move_slices(p_run pay.pay_runs)
+returns integer
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_rows integer;
+begin
+  if not exists (select from pay.pay_calculations as c where c.enterprise_id = p_run.enterprise_id and c.run_id = p_run.id) then
+    perform pay.supersede(p_run.enterprise_id, p_run.pay_period_id, null);
+  end if;
+  with staged as (
+    delete from pay.slice_results as s
+    where s.enterprise_id = p_run.enterprise_id and s.run_id = p_run.id
+    returning s.*
+  )
+  insert into pay.pay_calculations (
+    enterprise_id, id, crew_member_id, pay_period_id, flight_pay_hours, flight_pay_amount, overtime_hours, overtime_amount,
+    delay_pay_amount, per_diem_amount, premium_pay_amount, guarantee_hours, guarantee_amount, adjustment_amount, total_gross_pay,
+    calculation_date, run_id, ruleset_id, line_term, line_node, line_quantity, line_cents)
+  select
+    enterprise_id, id, crew_member_id, pay_period_id, flight_pay_hours, flight_pay_amount, overtime_hours, overtime_amount,
+    delay_pay_amount, per_diem_amount, premium_pay_amount, guarantee_hours, guarantee_amount, adjustment_amount, total_gross_pay,
+    p_run.as_of, run_id, ruleset_id, line_term, line_node, line_quantity, line_cents
+  from staged;
+  get diagnostics v_rows = row_count;
+  return v_rows;
+end
+$$;
+comment on function pay.move_slices(pay.pay_runs) is
+'Moves committed slices of a run in progress to pay.pay_calculations; returns the results moved.
+p_run: the run, its period locked.';
+
+create or replace function pay.take_slices(p_run uuid)
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set client_min_messages = warning
+set enable_nestloop = off
+as $$
+declare
+  v_run pay.pay_runs;
+begin
+  perform auth.require_role('payroll', 'admin', 'service_role', 'jobs');
+  v_run := pay.building_run(p_run);
+  perform pay.lock_period(v_run.enterprise_id, v_run.pay_period_id);
+  return pay.move_slices(v_run);
+end
+$$;
+alter function pay.take_slices(uuid) owner to crewpay_definer;
+revoke all on function pay.take_slices(uuid) from public;
+grant execute on function pay.take_slices(uuid) to crewpay_payroll, crewpay_admin, crewpay_service, crewpay_jobs;
+comment on function pay.take_slices(uuid) is
+'Takes over what workers have committed so far, while others still compute; returns the results taken. Nobody sees them before
+pay.publish_run(), which takes what is left, is committed.
+p_run: run of pay.begin_run(); call it in the transaction of pay.hold_run().
+Raises CP210 (another run holds the period), CP211 (period not open), CP214 (unknown run).';
 
 create or replace function pay.publish_run(p_run uuid)
 returns pay.pay_runs
@@ -245,21 +306,7 @@ begin
       hint = 'Start again: crewpay pay run --workers. Nothing was published.';
   end if;
 
-  perform pay.supersede(v_run.enterprise_id, v_run.pay_period_id, null);
-  with staged as (
-    delete from pay.calculation_versions as v
-    where v.enterprise_id = v_run.enterprise_id and v.run_id = v_run.id
-    returning v.*
-  )
-  insert into pay.pay_calculations (
-    enterprise_id, id, crew_member_id, pay_period_id, flight_pay_hours, flight_pay_amount, overtime_hours, overtime_amount,
-    delay_pay_amount, per_diem_amount, premium_pay_amount, guarantee_hours, guarantee_amount, adjustment_amount, total_gross_pay,
-    calculation_date, run_id, ruleset_id, line_term, line_node, line_quantity, line_cents)
-  select
-    enterprise_id, id, crew_member_id, pay_period_id, flight_pay_hours, flight_pay_amount, overtime_hours, overtime_amount,
-    delay_pay_amount, per_diem_amount, premium_pay_amount, guarantee_hours, guarantee_amount, adjustment_amount, total_gross_pay,
-    v_run.as_of, run_id, ruleset_id, line_term, line_node, line_quantity, line_cents
-  from staged;
+  perform pay.move_slices(v_run);
   perform pay.number_findings(v_run, v_slices.slices);
   delete from pay.run_slices as s where s.enterprise_id = v_run.enterprise_id and s.run_id = v_run.id;
 
@@ -303,7 +350,7 @@ begin
     loop
       delete from pay.run_slices as s where s.enterprise_id = v_enterprise and s.run_id = v_run;
       delete from pay.run_findings as f where f.enterprise_id = v_enterprise and f.run_id = v_run;
-      delete from pay.calculation_versions as v where v.enterprise_id = v_enterprise and v.run_id = v_run;
+      delete from pay.slice_results as s where s.enterprise_id = v_enterprise and s.run_id = v_run;
       delete from pay.pay_runs as r where r.enterprise_id = v_enterprise and r.id = v_run;
       v_runs := v_runs + 1;
     end loop;

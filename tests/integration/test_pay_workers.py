@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import date
 from typing import Any
@@ -37,7 +37,10 @@ FINDINGS = (
     "select finding_no, code, crew_member_id, term_id, level, node, detail from pay.run_findings"
     " where run_id = (select id from pay.pay_runs where state = 'published') order by finding_no"
 )
-LEFT = "select (select count(*) from pay.pay_runs where state = 'building'), (select count(*) from pay.run_slices)"
+LEFT = (
+    "select (select count(*) from pay.pay_runs where state = 'building'), (select count(*) from pay.run_slices),"
+    " (select count(*) from pay.slice_results)"
+)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +121,7 @@ def test_as_one_session_would(
     together = state(operator)
     assert together == alone
     assert told["result_hash"] == alone[1][0][5]
-    assert one(operator, LEFT) == (0, 0)
+    assert one(operator, LEFT) == (0, 0, 0)
     assert one(operator, "select count(*) from pay.pay_runs where state = 'published'") == 1
     run(payroll, period)
     assert state(operator) == alone
@@ -150,7 +153,7 @@ def test_nobody_sees_a_run_in_progress(
     seen: dict[str, list[int]] = {}
     try:
         with half_done(payroll, loaded, period) as begun:
-            for table in ("calculation_versions", "run_findings"):
+            for table in ("slice_results", "run_findings"):
                 found = one(operator, f"select count(*) from pay.{table} where run_id = '{begun}'")
                 assert found > 0, f"{table} has rows of the run"
             for login in ("bench_crew", "bench_bi", "bench_payroll", "bench_admin", "bench_agent"):
@@ -167,6 +170,8 @@ def test_nobody_sees_a_run_in_progress(
                     assert one(conn, f"select count(*) from pay.pay_runs where id = '{begun}'") == expected
                     with pytest.raises(psycopg.errors.InsufficientPrivilege):
                         conn.execute("select from pay.run_slices")
+                    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                        conn.execute("select from pay.slice_results")
     finally:
         operator.execute("revoke usage on schema pay from crewpay_bi")
     assert list(seen.values()) == [[0, 0, 0]] * 5
@@ -201,8 +206,7 @@ def test_one_run_at_a_time_and_purge(
             assert caught.value.sqlstate == "CP212"
         assert one(jobs, "select pay.purge_runs()") == 1
         assert one(jobs, "select current_setting('app.current_enterprise_id', true)") in (None, "")
-    assert one(operator, LEFT) == (0, 0)
-    assert one(operator, f"select count(*) from pay.calculation_versions where run_id = '{begun}'") == 0
+    assert one(operator, LEFT) == (0, 0, 0)
     fresh = row(payroll, "begin", {"period": period})["id"]
     assert one(payroll, "select pay.purge_runs()") == 0, "a run just begun is left alone"
     assert row(payroll, "purge", {"run": fresh})["runs"] == 1
@@ -235,7 +239,7 @@ def test_misuse_is_refused(loaded: Target, payroll: psycopg.Connection[Any], per
     with pytest.raises(psycopg.errors.ActiveSqlTransaction), payroll.transaction():
         row(payroll, "hold", {"run": begun})
     payroll.set_isolation_level(None)
-    for name in ("hold", "publish"):
+    for name in ("hold", "take", "publish"):
         with pytest.raises(psycopg.Error) as caught:
             row(payroll, name, {"run": uuid4()})
         assert caught.value.sqlstate == "CP214"
@@ -245,6 +249,7 @@ def test_misuse_is_refused(loaded: Target, payroll: psycopg.Connection[Any], per
             "begin_run(null, null)",
             "hold_run(null)",
             "compute_slice(null, 1, 1)",
+            "take_slices(null)",
             "publish_run(null)",
             "purge_runs()",
         ):
@@ -259,11 +264,13 @@ def test_all_slices_read_the_facts_of_one_moment(
     run(payroll, period)
     before = state(operator)
 
-    def disturbed(workers: list[psycopg.Connection[Any]], snapshot: str, run: UUID) -> None:
+    def disturbed(
+        workers: list[psycopg.Connection[Any]], snapshot: str, run: UUID, take: Callable[[], Any]
+    ) -> None:
         operator.execute(
             "update crew.flights set actual_departure = actual_departure - interval '20 minutes'"
         )
-        compute_slices(workers, snapshot, run)
+        compute_slices(workers, snapshot, run, take)
 
     monkeypatch.setattr(pay_workers, "compute_slices", disturbed)
     operator.execute("update crew.flights set actual_departure = actual_departure - interval '20 minutes'")
@@ -290,7 +297,7 @@ def test_terms_changed_in_the_middle_start_it_again(
     monkeypatch.setattr(pay_workers, "row", disturbed)
     run_on_workers(payroll, lambda: loaded.connect(autocommit=True), SLUG, period, 2)
     assert (calls.count("begin"), calls.count("publish")) == (2, 1)
-    assert one(operator, LEFT) == (0, 0)
+    assert one(operator, LEFT) == (0, 0, 0)
     together = state(operator)
     run(payroll, period)
     assert state(operator) == together
