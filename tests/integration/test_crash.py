@@ -235,14 +235,17 @@ def test_server_killed_in_the_middle_of_a_run(cluster: Cluster, database: Target
 
 def test_server_killed_while_workers_publish(cluster: Cluster, database: Target) -> None:
     before = read(database, *PUBLISHED)
-    # Both slices are committed, and the coordinator stands before the results.
-    with held(database, "pay.pay_calculations", 1, "--workers", "2") as run:
+    # Both slices are committed and taken over, and the coordinator stands before the last step.
+    with held(database, "pay.adjustments", 1, "--workers", "2") as run:
         cluster.kill()
         assert finish(run.client) == 3
     cluster.start()
-    left = "select count(*) from pay.calculation_versions v join pay.pay_runs r on r.id = v.run_id where r.state = 'building'"
-    assert read(database, left) == [[(20,)]], "the slices are there"
-    assert seen(database) == dict.fromkeys(VISIBLE, 0), "but nobody sees them"
+    left = "select count(distinct s.slice_no) from pay.run_slices s join pay.pay_runs r on r.id = s.run_id where r.state = 'building'"
+    assert read(database, left) == [[(2,)]], "the slices were there"
+    assert read(database, "select count(*) from pay.slice_results") == [[(0,)]], (
+        "a crash empties what isn't logged"
+    )
+    assert seen(database) == dict.fromkeys(VISIBLE, 0), "and nobody sees any of it"
     assert read(database, *PUBLISHED) == before
     assert finish(crewpay(database, "--workers", "2")) == 0
     assert read(database, "select count(distinct result_hash) from pay.pay_runs") == [[(1,)]]
@@ -268,9 +271,7 @@ def test_one_of_the_sessions_ends(database: Target, victim: str) -> None:
             run.client.kill()
             run.client.communicate()
         else:
-            coordinator = (
-                "select pid from pg_stat_activity where state = 'idle in transaction' and query ~ 'hold_run'"
-            )
+            coordinator = "select pid from pg_stat_activity where state = 'idle in transaction' and query ~ 'take_slices'"
             pid = run.waiting[0] if victim == "worker" else read(database, coordinator)[0][0][0]
             read(database, f"select pg_terminate_backend({pid}, 10000)")
             run.let_go()
