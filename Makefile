@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long prepare lint format pgtap pytest bench docs stop clean
+.PHONY: help setup demo graph test test-long prepare lint format pgtap pytest bench docs stop clean
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
@@ -17,6 +17,9 @@ prepare:
 
 demo: setup ## Set up, then run the demonstration
 	@$(BIN)/crewpay demo
+
+graph: setup ## Neo4j with the rule graph in it, and the questions it answers
+	@.dev/graph
 
 test: prepare ## All checks: lint, pgTAP, pytest
 	@$(MAKE) lint
@@ -48,9 +51,11 @@ docs: setup ## Generate the SQL reference, and what the guides show
 	@$(BIN)/crewpay docs sql --write
 	@CREWPAY_WRITE_GUIDES=1 $(BIN)/pytest tests/integration/test_guides.py
 
-stop: ## Stop the private cluster
+stop: ## Stop the private cluster and Neo4j
+	@.dev/neo4j stop
 	@.dev/cluster stop
 
-clean: ## Remove the private cluster and the Python environment
+clean: ## Remove the private cluster, Neo4j and the Python environment
+	@.dev/neo4j clean
 	@.dev/cluster clean
 	@.dev/venv clean

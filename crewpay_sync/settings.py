@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     neo4j_password: SecretStr | None = None
     crewpay_home: Path = Path("/var/lib/crewpay")
     crewpay_port: int = 5815
+    crewpay_neo4j_home: Path | None = None
+    crewpay_graph_exports: Path | None = None
 
 
 @lru_cache

@@ -14,7 +14,7 @@ from psycopg.pq import TransactionStatus
 from crewpay_sync.importers.queries import query
 from crewpay_sync.output import CrewPayError
 
-Role = Literal["crew", "admin", "payroll", "service_role", "bi"]
+Role = Literal["crew", "admin", "payroll", "service_role", "bi", "sync"]
 
 GROUP_OF: dict[Role, str] = {
     "crew": "crewpay_crew",
@@ -22,6 +22,7 @@ GROUP_OF: dict[Role, str] = {
     "payroll": "crewpay_payroll",
     "service_role": "crewpay_service",
     "bi": "crewpay_bi",
+    "sync": "crewpay_sync",
 }
 # The logins that every enterprise gets: suffix, role, name for people.
 STANDARD_LOGINS: tuple[tuple[str, Role, str], ...] = (

@@ -24,6 +24,8 @@ COMMANDS: dict[str, str] = {
     "auth": "crewpay_sync.cli.auth:auth",
     "docs": "crewpay_sync.cli.docs:docs",
     "bench": "crewpay_sync.cli.bench:bench",
+    "sync": "crewpay_sync.cli.sync:sync",
+    "graph": "crewpay_sync.cli.graph:graph",
 }
 
 

@@ -1,4 +1,4 @@
--- Every SQLSTATE CPnnn that CrewPay raises. CP0 audit, CP1 facts and imports, CP2 rules and engine, CP3 access, CP9 deploy.
+-- Every SQLSTATE CPnnn that CrewPay raises. CP0 audit, CP1 facts and imports, CP2 rules and engine, CP3 access, CP7 graph, CP9 deploy and commands.
 
 insert into ops.error_codes (code, title, hint)
 values
@@ -50,6 +50,7 @@ values
   ('CP340', 'a text needs a value', 'Give all values that the template names.'),
   ('CP341', 'no text for that event', 'Events and their texts: notify.templates.'),
   ('CP342', 'a notification about nothing', 'It is about a row that can be looked up: see notify.entity_table().'),
+  ('CP701', 'this daemon does not lead any more', 'Nothing is lost: the leader goes on. After a restore: crewpay sync adopt.'),
   ('CP901', 'an applied migration was edited', 'Restore the file, and put the change into a new migration.'),
   ('CP902', 'LOADORDER and the files of sql/ differ', 'Every .sql file under sql/ stands in LOADORDER exactly once.'),
   ('CP903', 'migrations/ is not in order', 'Name files NNNN.lower-case-name.sql, each with its rollback.'),
@@ -68,7 +69,13 @@ values
   ('CP923', 'a data package is missing', 'Install it.'),
   ('CP924', 'no such departures', 'Choose a carrier, base and month that the source has.'),
   ('CP925', 'the file can''t be read', 'The message names what is wrong with it.'),
-  ('CP926', 'the month is there already with another roster', 'Give the seed of the first import, or another enterprise.')
+  ('CP926', 'the month is there already with another roster', 'Give the seed of the first import, or another enterprise.'),
+  ('CP940', 'no Neo4j is configured', 'Set NEO4J_URI, NEO4J_USER and NEO4J_PASSWORD, or start the private one: .dev/neo4j start.'),
+  ('CP941', 'Neo4j can''t be used', 'Check NEO4J_URI, NEO4J_USER and NEO4J_PASSWORD, and that the server runs.'),
+  ('CP942', 'Neo4j knows a later leader than the database', 'One of them was restored. If the database counts: crewpay sync adopt.'),
+  ('CP943', 'a constraint of the rule graph can''t be made', 'Remove what violates graph/constraints.cypher.'),
+  ('CP944', 'there is no such query', 'List them: crewpay graph queries.'),
+  ('CP945', 'the rule graph can''t be read now', 'A pay run holds it, or curators write: try again.')
 on conflict (code) do update
   set title = excluded.title,
       hint = excluded.hint;

@@ -50,11 +50,13 @@ begin
       hint = 'Wait for it to finish, then run again.';
   end;
   perform pay.require_open(p_period, v_period);
+  -- One generation of the rule graph from the first group to the last.
+  perform graph.hold_generation(p_enterprise);
   return v_period;
 end
 $$;
 comment on function pay.lock_period(uuid, uuid) is
-'The period, locked against other runs until the transaction ends.
+'The period, locked against other runs until the transaction ends, and with it the rule graph in force against replacement.
 p_enterprise: tenant; p_period: period. Raises CP210 (a run is in progress), CP211 (not open), CP214 (unknown).';
 
 -- Results that the run replaces move to the kept versions.
@@ -323,6 +325,14 @@ begin
     line_count = totals.line_count,
     total_amount = totals.total_amount,
     result_hash = totals.result_hash,
+    graph_generation = (
+      select max(s.graph_generation)
+      from rules.rulesets as s
+      where s.enterprise_id = p_run.enterprise_id
+        and s.id in (
+          select c.ruleset_id
+          from pay.pay_calculations as c
+          where c.enterprise_id = p_run.enterprise_id and c.pay_period_id = p_run.pay_period_id and c.run_id = p_run.id)),
     finding_count = (select count(*) from pay.run_findings as f where f.enterprise_id = p_run.enterprise_id and f.run_id = p_run.id),
     input_hash = encode(sha256(convert_to(p_inputs, 'UTF8')), 'hex')
   from (

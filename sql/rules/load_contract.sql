@@ -271,6 +271,8 @@ declare
   v_next bigint := coalesce(v_current + 1, 0);
   v_changed boolean;
 begin
+  -- Runs that pay by the generation in force finish first.
+  perform from graph.generations where enterprise_id = p_enterprise and generation = v_current for update;
   -- A generation is only made when the rows differ.
   perform rules.lay_graph(p_enterprise, p_contract, v_current, v_next);
 
@@ -301,6 +303,31 @@ comment on function rules.load_graph(uuid, jsonb) is
 'Scenarios, components and edges of a contract document, laid over those in force, as a new accepted generation if anything differs.
 p_enterprise: tenant; p_contract: {"scenarios","components","edges"}. Returns the generation in force. Raises CP206.';
 
+create or replace function rules.check_compiles(p_enterprise uuid, p_generation bigint, p_months date[])
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_first date;
+  v_span daterange;
+  v_group record;
+begin
+  perform rules.check_dependencies(p_enterprise, p_generation);
+  foreach v_first in array p_months loop
+    v_span := daterange(v_first - 31, (v_first + interval '1 month')::date + 1);
+    for v_group in select g.positions from rules.position_groups(p_enterprise, v_span) as g loop
+      perform rules.assemble_plan(
+        array(select t from rules.compile_terms(p_enterprise, v_group.positions, v_span, p_generation) as t), v_group.positions);
+    end loop;
+  end loop;
+end
+$$;
+comment on function rules.check_compiles(uuid, bigint, date[]) is
+'Refuses a rule graph or contract that could not be paid by: everything in force in the months must compile.
+p_enterprise: tenant; p_generation: rule graph; p_months: first days of months. Raises CP201 to CP206.';
+
 create or replace function rules.apply_contract(p_contract jsonb)
 returns jsonb
 language plpgsql
@@ -312,8 +339,6 @@ declare
   v_graph_before bigint := rules.accepted_generation(v_enterprise);
   v_loaded record;
   v_generation bigint;
-  v_first date;
-  v_group record;
 begin
   perform rules.check_document(p_contract);
   select * into v_loaded from rules.load_terms(v_enterprise, p_contract -> 'terms');
@@ -324,21 +349,11 @@ begin
   end if;
 
   -- Whatever is in force at the start of a version must compile, before anybody is paid by it.
-  for v_first in
+  perform rules.check_compiles(v_enterprise, v_generation, array(
     select distinct greatest(date_trunc('month', (t ->> 'effective')::date), date_trunc('month', now()) - interval '20 years')::date
     from jsonb_array_elements(coalesce(p_contract -> 'terms', '[]')) as t
     union
-    select date_trunc('month', now())::date
-  loop
-    for v_group in
-      select g.positions
-      from rules.position_groups(v_enterprise, daterange(v_first - 31, (v_first + interval '1 month')::date + 1)) as g
-    loop
-      perform rules.assemble_plan(
-        array(select t from rules.compile_terms(v_enterprise, v_group.positions, daterange(v_first - 31, (v_first + interval '1 month')::date + 1), v_generation) as t),
-        v_group.positions);
-    end loop;
-  end loop;
+    select date_trunc('month', now())::date));
   return jsonb_build_object('added', v_loaded.added, 'changed', v_loaded.changed, 'unchanged', v_loaded.unchanged, 'generation', v_generation);
 end
 $$;

@@ -1,0 +1,279 @@
+"""Neo4j's side: connections, fenced writes, and readings of one state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import neo4j
+from neo4j import Driver, GraphDatabase, ManagedTransaction, Session, Transaction
+from neo4j import exceptions as neo4j_errors
+from pydantic import SecretStr
+
+from crewpay_sync.output import CONNECTION, CrewPayError
+from crewpay_sync.settings import Settings, settings
+from crewpay_sync.sync.errors import Fenced, Mismatch, Missing, Wiped
+from crewpay_sync.sync.failpoints import failpoint
+from crewpay_sync.sync.model import Entity, GraphRow, Node, Properties
+from crewpay_sync.sync.statements import constraints, cypher
+
+
+@dataclass(frozen=True)
+class GraphTarget:
+    """Where Neo4j is, and as whom; the password never shows."""
+
+    uri: str
+    user: str
+    password: SecretStr
+
+    def __str__(self) -> str:
+        return self.uri
+
+
+def graph_target(given: Settings | None = None) -> GraphTarget:
+    """NEO4J_URI and the rest, else the private server of .dev/neo4j; CP940 when there is neither."""
+    given = given or settings()
+    if given.neo4j_uri:
+        return GraphTarget(given.neo4j_uri, given.neo4j_user, given.neo4j_password or SecretStr(""))
+    private = (given.crewpay_neo4j_home or given.crewpay_home / "neo4j") / "default"
+    try:
+        uri = Path(private / "uri").read_text(encoding="utf-8").strip()
+        password = Path(private / "password").read_text(encoding="utf-8").strip()
+    except OSError:
+        raise CrewPayError(
+            "CP940",
+            "no Neo4j is configured",
+            hint="Set NEO4J_URI, NEO4J_USER and NEO4J_PASSWORD, or start the private one: .dev/neo4j start",
+            exit_code=CONNECTION,
+        ) from None
+    return GraphTarget(uri, "neo4j", SecretStr(password))
+
+
+def open_driver(target: GraphTarget) -> Driver:
+    """A driver that gives up soon, so that the loop never hangs; it connects when first used."""
+    try:
+        return GraphDatabase.driver(
+            target.uri,
+            auth=(target.user, target.password.get_secret_value()),
+            connection_timeout=5,
+            connection_acquisition_timeout=8,
+            liveness_check_timeout=30,
+            max_connection_pool_size=4,
+            max_transaction_retry_time=0,
+            keep_alive=True,
+            notifications_min_severity="OFF",
+        )
+    except (neo4j_errors.ConfigurationError, ValueError) as error:
+        raise CrewPayError(
+            "CP911",
+            "NEO4J_URI is not valid",
+            detail=str(error),
+            hint="See .env.example.",
+            exit_code=CONNECTION,
+        ) from None
+
+
+def from_neo4j(
+    error: neo4j_errors.Neo4jError | neo4j_errors.DriverError, target: GraphTarget
+) -> CrewPayError:
+    """An error of Neo4j for the operator."""
+    return CrewPayError(
+        "CP941",
+        f"Neo4j at {target} can't be used",
+        detail=str(error).splitlines()[0],
+        hint="Check NEO4J_URI, NEO4J_USER and NEO4J_PASSWORD, and that the server runs.",
+        exit_code=CONNECTION,
+    )
+
+
+class Graph:
+    """One enterprise's part of a graph. Every session is one of writing: on a cluster that is the leader, whose reads are current."""
+
+    def __init__(self, driver: Driver, enterprise: str) -> None:
+        self.driver = driver
+        self.enterprise = enterprise
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        with self.driver.session(default_access_mode=neo4j.WRITE_ACCESS) as session:
+            yield session
+
+    def _run(
+        self, tx: Transaction | Session | ManagedTransaction, name: str, **parameters: Any
+    ) -> neo4j.Result:
+        return tx.run(cypher(name), enterprise=self.enterprise, **parameters)
+
+    def _one(self, tx: Transaction, name: str, **parameters: Any) -> int:
+        record = self._run(tx, name, **parameters).single()
+        return int(record[0]) if record else 0
+
+    # ---- Writing ------------------------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Constraints and indexes, made where missing."""
+        with self.session() as session:
+            for statement in constraints():
+                session.run(statement).consume()
+
+    def epoch(self) -> int | None:
+        """The epoch Neo4j knows; None: it knows nothing of this enterprise."""
+        with self.session() as session:
+            record = self._run(session, "epoch").single()
+            return int(record["epoch"]) if record else None
+
+    def initialise(self, epoch: int) -> None:
+        """The node that holds the epoch and the count of batches."""
+        self.prepare()
+        with self.session() as session:
+            self._run(session, "initialise", epoch=epoch).consume()
+
+    def _fence(self, tx: Transaction, epoch: int) -> None:
+        if self._run(tx, "fence", epoch=epoch).single() is None:
+            record = self._run(tx, "epoch").single()
+            if record is None:
+                raise Wiped
+            raise Fenced(int(record["epoch"]))
+
+    @contextmanager
+    def _fenced(self, epoch: int) -> Iterator[Transaction]:
+        """A transaction that a leader of an older epoch can't commit: its first statement takes the lock and compares."""
+        with self.session() as session, session.begin_transaction() as tx:
+            self._fence(tx, epoch)
+            failpoint("in_neo4j_tx")
+            yield tx
+            failpoint("before_neo4j_commit")
+            tx.commit()
+        failpoint("after_neo4j_commit")
+
+    def claim(self, epoch: int) -> None:
+        """Raises the epoch in Neo4j, so that nothing of an older leader is taken any more; may raise Fenced or Wiped."""
+        with self._fenced(epoch):
+            pass
+
+    def upsert(self, epoch: int, entity: Entity, nodes: list[Node]) -> None:
+        """Nodes as Postgres wants them; what curators added to them stays. All or none: Missing, Mismatch."""
+        rows: list[Properties] = [
+            {"key": n.key, "properties": n.properties, "requires": n.requires} for n in nodes
+        ]
+        with self._fenced(epoch) as tx:
+            applied = self._one(tx, entity.name, rows=rows)
+            if applied != len(rows):
+                raise Mismatch(f"{applied} of {len(rows)} nodes were applied")
+            if entity.name == "interpretation":
+                self._one(tx, "unrequire", rows=rows)
+                wanted = sum(len(n.requires) for n in nodes)
+                found = self._one(tx, "require", rows=rows)
+                if found != wanted:
+                    raise Missing(f"{wanted - found} of {wanted} rules it requires are not in Neo4j")
+
+    def remove(self, epoch: int, entity: Entity, keys: list[str]) -> None:
+        """Nodes that Postgres no longer has. One with curated edges is retired: a curator decides what becomes of them."""
+        with self._fenced(epoch) as tx:
+            self._one(tx, f"remove_{entity.name}", keys=keys)
+
+    def push(self, epoch: int, rows: list[GraphRow]) -> None:
+        """Scenarios, components and edges that were loaded in Postgres (or restored from an export), in one transaction."""
+        with self._fenced(epoch) as tx:
+            for kind in (
+                "SCENARIO",
+                "PAY_COMPONENT",
+                "APPLIES_TO",
+                "CONFLICTS_WITH",
+                "DEPENDS_ON",
+                "SUPERSEDES",
+                "EXEMPTS",
+            ):
+                sent = [r.as_data() for r in rows if r.kind == kind]
+                if sent and (applied := self._one(tx, f"push_{kind}", rows=sent)) != len(sent):
+                    raise Missing(
+                        f"{len(sent) - applied} of {len(sent)} {kind} refer to nodes that are not there"
+                    )
+
+    def replace(self, epoch: int, statements: list[str]) -> None:
+        """Removes what Neo4j owns of this enterprise and runs the statements of an export, in one transaction."""
+        with self._fenced(epoch) as tx:
+            for name in ("clear_edges", "clear_nodes"):
+                self._run(tx, name).consume()
+            for statement in statements:
+                tx.run(statement).consume()
+
+    # ---- Reading ------------------------------------------------------------------------------------------------
+
+    def bookmark(self) -> str:
+        """A token of Neo4j's state: it changes with every commit of anybody, and with nothing else."""
+        with self.session() as session:
+            self._run(session, "probe").consume()
+            return "|".join(sorted(session.last_bookmarks().raw_values))
+
+    def rows(self) -> list[GraphRow]:
+        """What Neo4j owns and pay is decided by, in a fixed order."""
+        found: list[GraphRow] = []
+        with self.session() as session, session.begin_transaction() as tx:
+            for kind, name in (("SCENARIO", "scenarios"), ("PAY_COMPONENT", "pay_components")):
+                found += [
+                    GraphRow(
+                        kind, _text(r["code"]), None, _visible(r["properties"], {"enterprise", "id", "type"})
+                    )
+                    for r in self._run(tx, name)
+                ]
+            for r in self._run(tx, "edges"):
+                problem = None
+                if r["to_enterprise"] != self.enterprise:
+                    problem = "OTHER_ENTERPRISE"
+                elif not _fits(r["kind"], set(r["from_labels"]), set(r["to_labels"])):
+                    problem = "WRONG_END"
+                found.append(
+                    GraphRow(
+                        r["kind"],
+                        _text(r["from_code"]),
+                        _text(r["to_code"]) or "",
+                        _visible(r["properties"], set()),
+                        problem,
+                    )
+                )
+        return sorted(found, key=lambda r: (r.kind, r.from_code or "", r.to_code or "", str(r.properties)))
+
+    def notes(self) -> list[GraphRow]:
+        """SUPERSEDES and EXEMPTS: curators' knowledge, exported with the rest, without effect on pay."""
+        with self.session() as session:
+            return [
+                GraphRow(r["kind"], r["from_code"], r["to_code"], _visible(r["properties"], set()))
+                for r in self._run(session, "notes")
+            ]
+
+    def nodes(
+        self, entity: Entity, keys: list[str] | None = None
+    ) -> Iterator[tuple[str, tuple[Any, ...], list[str]]]:
+        """Key, values of our columns, and what is required; of all nodes of a kind, or of some."""
+        name = f"{'all' if keys is None else 'some'}_{entity.name}"
+        with self.session() as session, session.begin_transaction() as tx:
+            for r in self._run(tx, name, columns=list(entity.columns), keys=keys):
+                yield r["key"], tuple(r["columns"]), list(r.get("requires") or [])
+
+
+_ENDS = {
+    "APPLIES_TO": ("Rule", "Scenario"),
+    "CONFLICTS_WITH": ("Rule", "Rule"),
+    "DEPENDS_ON": ("PayComponent", "PayComponent"),
+}
+
+
+def _fits(kind: str, from_labels: set[str], to_labels: set[str]) -> bool:
+    first, second = _ENDS[kind]
+    return first in from_labels and second in to_labels
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _visible(properties: Properties, hidden: set[str]) -> Properties:
+    """Properties as JSON can carry them."""
+    return {
+        k: v if isinstance(v, str | int | float | bool) else str(v)
+        for k, v in properties.items()
+        if k not in hidden and not k.startswith("_")
+    }

@@ -1,0 +1,92 @@
+"""Both sides compared, value by value: hand edits, lost writes, restored backups. What differs is queued again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from crewpay_sync.sync.graph import Graph
+from crewpay_sync.sync.model import ENTITIES, Entity, Node
+from crewpay_sync.sync.store import Store
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A node that is not what Postgres says."""
+
+    entity: str
+    key: str
+    kind: Literal["missing", "different", "extra", "rejected"]
+    properties: tuple[str, ...] = ()
+
+    def as_data(self) -> dict[str, Any]:
+        return {
+            "entity": self.entity,
+            "key": self.key,
+            "kind": self.kind,
+            "properties": list(self.properties),
+        }
+
+
+def _wanted(entity: Entity, node: Node) -> tuple[tuple[Any, ...], list[str]]:
+    return tuple(node.properties.get(c) for c in entity.columns), sorted(node.requires)
+
+
+def _digest(values: tuple[Any, ...], requires: Iterable[str]) -> int:
+    return hash(repr((values, sorted(requires))))
+
+
+def suspects(store: Store, graph: Graph, entity: Entity) -> list[str]:
+    """Keys whose nodes look different, from one pass over each side; digests only, so that memory stays small."""
+    expected: dict[str, int] = {}
+    for keys in store.keys(entity.name):
+        for node in store.nodes(entity.name, keys):
+            expected[node.key] = _digest(*_wanted(entity, node))
+    different: list[str] = []
+    for key, values, requires in graph.nodes(entity):
+        digest = expected.pop(key, None)
+        if digest is None or digest != _digest(values, requires):
+            different.append(key)
+    return different + list(expected)
+
+
+def confirm(store: Store, graph: Graph, entity: Entity, keys: list[str]) -> list[Difference]:
+    """What really differs among the suspects, now that the queue is empty."""
+    found: list[Difference] = []
+    for start in range(0, len(keys), 2000):
+        page = keys[start : start + 2000]
+        wanted = {n.key: _wanted(entity, n) for n in store.nodes(entity.name, _possible(entity, page))}
+        there = {key: (values, sorted(requires)) for key, values, requires in graph.nodes(entity, page)}
+        for key in page:
+            if key not in wanted and key in there:
+                found.append(Difference(entity.name, key, "extra"))
+            elif key in wanted and key not in there:
+                found.append(Difference(entity.name, key, "missing"))
+            elif key in wanted and wanted[key] != there[key]:
+                (values, requires), (other_values, other_requires) = wanted[key], there[key]
+                names = [
+                    c
+                    for c, a, b in zip(entity.columns, values, other_values, strict=True)
+                    if (type(a), a) != (type(b), b)
+                ]
+                found.append(
+                    Difference(
+                        entity.name,
+                        key,
+                        "different",
+                        tuple(names + (["REQUIRES"] if requires != other_requires else [])),
+                    )
+                )
+    return found
+
+
+def _possible(entity: Entity, keys: list[str]) -> list[str]:
+    """Keys that Postgres can look up: an interpretation made by hand may have any id."""
+    if entity.name != "interpretation":
+        return keys
+    return [k for k in keys if len(k) == 36 and all(c in "0123456789abcdef-" for c in k)]
+
+
+def all_suspects(store: Store, graph: Graph) -> dict[str, list[str]]:
+    return {entity.name: suspects(store, graph, entity) for entity in ENTITIES.values()}
