@@ -49,6 +49,7 @@ def test_every_command_that_prints_data_can_print_json(path: tuple[str, ...]) ->
         ("db", "new"): "writes files",
         ("db", "sql"): "prints SQL",
         ("docs", "sql"): "prints Markdown",
+        ("sync", "run"): "prints nothing: its messages are on stderr",
     }
     command: click.Command = cli
     for name in path:
