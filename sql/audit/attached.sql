@@ -12,6 +12,7 @@ begin
   perform audit.attach('crew.trips');
   perform audit.attach('crew.crew_assignments');
   perform audit.attach('crew.crew_months');
+  perform audit.attach('crew.contract_months');
   perform audit.attach('rules.faa_rules');
   perform audit.attach('rules.union_contract_terms');
   perform audit.attach('rules.rule_interpretations',

@@ -59,7 +59,7 @@ declare
   v_rows text := case tg_op
     when 'INSERT' then 'select * from new_rows' when 'DELETE' then 'select * from old_rows'
     else 'select * from old_rows union all select * from new_rows' end;
-  v_reach integer := case tg_table_name when 'crew_months' then 31 else 3 end;
+  v_reach integer := case tg_table_name when 'crew_months' then 61 else 3 end;
   v_enterprise uuid;
   v_first date;
   v_last date;

@@ -23,7 +23,7 @@ begin
     '@months@', format('crew.months_as_of(%L::timestamptz)', p_as_of));
   select string_agg(format(E'%I as materialized (\n%s\n)', s.name, pay.fill_tokens(s.statement, v_tokens)), E',\n' order by s.step_no),
     string_agg(format('%L, (select coalesce(jsonb_agg(x), ''[]'') from %I as x)', ltrim(s.name, '_'), s.name), ', ' order by s.step_no)
-      filter (where s.name not in ('_zones', '_credit'))
+      filter (where s.name not in ('_zones', '_credit', '_held'))
   into v_ctes, v_stages
   from rules.plans as s
   where s.enterprise_id = p_calculation.enterprise_id and s.ruleset_id = p_calculation.ruleset_id;
@@ -32,7 +32,7 @@ begin
 end
 $$;
 comment on function pay.nodes(pay.pay_calculations, pay.pay_periods, timestamptz) is
-'The evaluated nodes of one result: {"people","legs","duties","days","trips","months","lines","findings"}, each with the values of every candidate.
+'The evaluated nodes of one result: {"people","legs","duties","days","trips","periods","months","quarters","years","lines","findings"}, each with the values of every candidate.
 p_calculation: the result; p_period: its period; p_as_of: facts on record then.';
 
 -- The caller's own result, or any of the tenant for payroll, administrators and agents.
@@ -149,7 +149,11 @@ begin
       (n ->> 'day')::integer as rate_day
     from jsonb_array_elements(v_nodes -> 'trips') as n
     union all
-    select 'day', (n ->> 'day')::bigint, (n ->> 'trip_no')::bigint, null, null, n, (n ->> 'day')::integer
+    -- A day without a trip stands with its first duty.
+    select 'day', (n ->> 'day')::bigint, (n ->> 'trip_no')::bigint,
+      case when n ->> 'trip_no' is null then (
+        select min((d ->> 'report')::bigint) from jsonb_array_elements(v_nodes -> 'duties') as d where d ->> 'day' = n ->> 'day') end,
+      null, n, (n ->> 'day')::integer
     from jsonb_array_elements(coalesce(v_nodes -> 'days', '[]')) as n
     union all
     select 'duty', (n ->> 'report')::bigint, (n ->> 'trip_no')::bigint, (n ->> 'report')::bigint, null, n, (n ->> 'day')::integer
@@ -159,8 +163,9 @@ begin
     from jsonb_array_elements(v_nodes -> 'legs') as n
     join leg_headings as l on l.leg_no = (n ->> 'leg_no')::bigint
     union all
-    select 'month', 0, null, null, null, n, v_period.end_date - date '1970-01-01'
-    from jsonb_array_elements(v_nodes -> 'months') as n
+    select span.level, 0, null, null, null, n, v_period.end_date - date '1970-01-01'
+    from unnest(rules.span_levels()) as span (level)
+    cross join lateral jsonb_array_elements(coalesce(v_nodes -> (span.level || 's'), '[]')) as n
     where (n ->> 'at_end')::boolean
   ),
   rates as (
@@ -189,7 +194,7 @@ begin
     select distinct n.trip_no, case when n.trip_no is null then n.report end as lone_report
     from lines as l
     join nodes as n on n.level = l.level and n.node = l.node
-    where l.level <> 'month'
+    where l.level <> all (rules.span_levels())
   ),
   trip_starts as (
     select n.trip_no, min((n.n ->> 'start_at')::bigint) as start_at from nodes as n where n.level = 'trip' group by n.trip_no
@@ -198,7 +203,7 @@ begin
     select n.*, coalesce(ts.start_at, n.report) as trip_at
     from nodes as n
     left join trip_starts as ts on ts.trip_no = n.trip_no
-    where n.level = 'month'
+    where n.level = any (rules.span_levels())
       or exists (select from shown as s where s.trip_no = n.trip_no or s.lone_report = n.report)
   ),
   headings as (
@@ -211,12 +216,16 @@ begin
         when 'duty' then format('Duty  %s – %s  %s', pay.local_text(p.node::integer, v_zone, 'DD Mon HH24:MI'),
           pay.local_text((p.n ->> 'release')::integer, v_zone, 'HH24:MI'), pay.minutes_text((p.n ->> 'release')::numeric - p.node))
         when 'leg' then l.heading
-        when 'month' then format('Month %s', to_char(v_period.contract_month, 'YYYY-MM')) end as heading,
+        when 'month' then 'Month ' || case
+          when extract(day from v_period.contract_month) = 1 then to_char(v_period.contract_month, 'YYYY-MM') else 'from ' || v_period.contract_month end
+        when 'period' then format('Period %s – %s', v_period.start_date, v_period.end_date)
+        else format('%s from %s', initcap(p.level), date '1970-01-01' + (p.n ->> 'first_day')::integer) end as heading,
       null::pay.component as component, null::text as term_code, null::text as label,
       (p.n ->> 'credit')::numeric as quantity,
       case when p.level in ('trip', 'duty', 'leg') then 'credit ' || pay.quantity_text(round((p.n ->> 'credit')::numeric, 6), v_unit)
-        when p.level = 'month' then format('credit to date %s, counted toward guarantee %s', pay.quantity_text((p.n ->> 'month_paid_credit')::numeric, v_unit),
-          pay.quantity_text((p.n ->> 'month_guarantee_credit')::numeric, v_unit)) end as arithmetic,
+        when p.level in ('period', 'month') then format('credit to date %s, counted toward guarantee %s',
+          pay.quantity_text((p.n ->> (p.level || '_paid_credit'))::numeric, v_unit), pay.quantity_text((p.n ->> (p.level || '_guarantee_credit'))::numeric, v_unit))
+        when p.level in ('quarter', 'year') then format('credit to date %s', pay.quantity_text((p.n ->> (p.level || '_paid_credit'))::numeric, v_unit)) end as arithmetic,
       null::numeric as amount,
       'heading' as outcome
     from placed as p
@@ -229,6 +238,7 @@ begin
         case
           when l.component = 'guarantee' then format('%s guaranteed − %s = %s', pay.quantity_text((p.n ->> 'guarantee_minutes')::numeric, v_unit),
             pay.quantity_text((p.n ->> 'guarantee_minutes')::numeric - l.quantity, v_unit), pay.quantity_text(l.quantity, v_unit))
+          when l.level = any (rules.span_levels()) then pay.span_arithmetic(l.expanded, p.n, l.term_no, l.quantity, v_unit)
           when l.competes and l.level <> 'leg' then format('%s over %s%s', pay.quantity_arithmetic(l.expanded, p.n, (p.n ->> ('t' || l.term_no))::numeric, v_unit),
             pay.quantity_text((p.n ->> ('t' || l.term_no))::numeric - l.quantity, v_unit),
             ' = ' || pay.quantity_text(l.quantity, v_unit))
@@ -251,7 +261,7 @@ begin
     join terms as t on t.level = p.level and t.competes
     where (p.n ->> ('t' || t.term_no)) is not null
       and (p.n ->> 'winner')::integer is distinct from t.term_no
-      and p.level <> 'month'
+      and p.level <> all (rules.span_levels())
   ),
   components as (
     select c.component, c.amount
@@ -269,11 +279,11 @@ begin
     select 1, null, null, null, 'component', null, row_number() over (order by c.component)::integer, 0::smallint, null, c.component, null, null, null, null, c.amount, 'component'
     from components as c
     union all
-    select case when level = 'month' then 3 else 2 end, h.* from headings as h
+    select case when level = any (rules.span_levels()) then 3 else 2 end, h.* from headings as h
     union all
-    select case when level = 'month' then 3 else 2 end, h.* from paid as h
+    select case when level = any (rules.span_levels()) then 3 else 2 end, h.* from paid as h
     union all
-    select case when level = 'month' then 3 else 2 end, h.* from lost as h
+    select case when level = any (rules.span_levels()) then 3 else 2 end, h.* from lost as h
     union all
     select 4, null, null, null, 'period', null, 0, 0::smallint, 'Adjustments', null, null, null, null, null, null, 'heading'
     where exists (select from adjustments)
@@ -283,7 +293,7 @@ begin
   )
   select
     row_number() over (order by i.block, i.trip_at nulls first, i.report nulls first, i.leg_at nulls first,
-      array_position(array['trip', 'day', 'duty', 'leg'], i.level), i.node nulls first, i.rank, i.term_no)::integer,
+      array_position(array['trip', 'day', 'duty', 'leg'] || rules.span_levels(), i.level), i.node nulls first, i.rank, i.term_no)::integer,
     i.level, i.node, i.heading, i.component, i.term_code, i.label, i.quantity, i.arithmetic, i.amount::numeric(12, 2), i.outcome
   from items as i
   order by 1;
@@ -293,7 +303,7 @@ alter function pay.explain(uuid, uuid) owner to crewpay_definer;
 grant execute on function pay.explain(uuid, uuid) to crewpay_crew, crewpay_payroll, crewpay_admin, crewpay_service;
 comment on function pay.explain(uuid, uuid) is
 'The current result of a crew member and period explained: total, components, then trips, duties and legs with every line''s clause and arithmetic,
-the month, and adjustments with their reason.
+the spans, and adjustments with their reason.
 p_crew_member: crew members see only themselves; p_period: pay period.
 outcome: total, component, heading, paid (a line), lost (a candidate of a greatest-of that did not win).
 Raises CP214 (no result that you may see), 42501.';

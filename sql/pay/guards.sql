@@ -44,18 +44,28 @@ create or replace trigger trips_10_cited before delete on crew.trips
   for each row execute function pay.tg_refuse_cited();
 comment on trigger trips_10_cited on crew.trips is 'Trips that a line cites are never deleted.';
 
--- A period lies inside one contract month; without one given, it is the month of its first day.
+-- A period lies inside one contract month; without one given, it is the month that holds its first day.
 create or replace function pay.tg_period_month()
 returns trigger
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_month record;
 begin
-  new.contract_month := coalesce(new.contract_month, date_trunc('month', new.start_date)::date);
-  if new.start_date < new.contract_month or new.end_date >= (new.contract_month + interval '1 month')::date then
+  select m.* into v_month from crew.contract_month(new.enterprise_id, coalesce(new.contract_month, new.start_date)) as m;
+  new.contract_month := coalesce(new.contract_month, v_month.month);
+  if new.contract_month <> v_month.month or new.start_date < v_month.month or new.end_date > v_month.last_day
+    or exists (
+      select
+      from crew.contract_months as other
+      where other.enterprise_id = new.enterprise_id
+        and other.month <> v_month.month
+        and other.month <= new.end_date
+        and other.last_day >= new.start_date) then
     raise exception using
       errcode = 'CP112',
-      message = format('the period %s to %s does not lie inside the contract month %s', new.start_date, new.end_date, to_char(new.contract_month, 'YYYY-MM')),
+      message = format('the period %s to %s does not lie inside the contract month %s to %s', new.start_date, new.end_date, v_month.month, v_month.last_day),
       hint = 'Split it at the month''s end: guarantee and overtime are counted by contract month.';
   end if;
   return new;

@@ -203,10 +203,9 @@ Raises what rules.ruleset_for() raises.';
 create or replace function pay.plan_span(p_period pay.pay_periods)
 returns daterange
 language sql
-immutable
-parallel safe
+stable
 set search_path = pg_catalog, pg_temp
-return daterange(p_period.contract_month - 31, (p_period.contract_month + interval '1 month')::date + 1);
+return rules.month_span(p_period.enterprise_id, p_period.contract_month);
 comment on function pay.plan_span(pay.pay_periods) is 'Days whose terms the plan of a period reads.
 p_period: the period.';
 

@@ -8,10 +8,11 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_month_last date := (p_period.contract_month + interval '1 month')::date - 1;
+  v_month record;
   v_low timestamptz;
   v_high timestamptz;
 begin
+  select m.* into v_month from crew.contract_month(p_enterprise, p_period.contract_month) as m;
   -- Trips are staged whole, so the span of legs reaches to the ends of the trips that overlap the month to date.
   select
     least(p_period.contract_month::timestamptz - interval '2 days', min(t.start_at) - interval '1 day'),
@@ -27,14 +28,19 @@ begin
     '@enterprise@', format('%L::uuid', p_enterprise),
     '@crew@', case when p_crew is null then 'null::uuid[]' else format('%L::uuid[]', p_crew) end,
     '@month_first@', format('%L::date', p_period.contract_month),
-    '@month_last@', format('%L::date', v_month_last),
-    '@month_days@', (v_month_last - p_period.contract_month + 1)::text,
+    '@month_last@', format('%L::date', v_month.last_day),
+    '@quarter_first@', format('%L::date', v_month.quarter),
+    '@quarter_first_day@', (v_month.quarter - date '1970-01-01')::text,
+    '@year_first@', format('%L::date', v_month.year),
+    '@year_first_day@', (v_month.year - date '1970-01-01')::text,
+    '@period_index@', (select count(*) from pay.pay_periods as p
+      where p.enterprise_id = p_enterprise and p.contract_month = p_period.contract_month and p.start_date <= p_period.start_date)::text,
     '@month_first_day@', (p_period.contract_month - date '1970-01-01')::text,
     '@period_first@', format('%L::date', p_period.start_date),
     '@period_last@', format('%L::date', p_period.end_date),
     '@period_first_day@', (p_period.start_date - date '1970-01-01')::text,
     '@period_last_day@', (p_period.end_date - date '1970-01-01')::text,
-    '@is_last@', (p_period.end_date = v_month_last)::text,
+    '@is_last@', (p_period.end_date = v_month.last_day)::text,
     '@lo@', format('%L::timestamptz', v_low),
     '@hi@', format('%L::timestamptz', v_high),
     '@flights_of_crew@', case when cardinality(p_crew) <= 20 then format(' and f.id = any (%L::uuid[])', pay.flights_of(p_enterprise, p_crew, v_low, v_high)) else '' end,
@@ -137,7 +143,7 @@ begin
 end
 $$;
 comment on function pay.stage(uuid, uuid, jsonb) is
-'Runs a ruleset''s plan into temporary tables _zones, _people, _legs, _duties, _days, _trips, _credit, _months, _lines, _findings.
+'Runs a ruleset''s plan into temporary tables _zones, _people, _legs, _duties, _days, _trips, _credit, _months and other spans, _lines, _findings.
 p_enterprise: tenant; p_ruleset: ruleset; p_tokens: from pay.plan_tokens().';
 
 -- One result row per staged crew member, its lines as arrays in term and node order.

@@ -54,7 +54,7 @@ begin
     end if;
     if not exists (
       select from pay.pay_periods as p
-      where p.enterprise_id = auth.enterprise_id() and p.contract_month = date_trunc('month', p_month)::date) then
+      where p.enterprise_id = auth.enterprise_id() and p.contract_month = crew.named_month(auth.enterprise_id(), p_month)) then
       select max(p.contract_month) into v_newest from pay.pay_periods as p where p.enterprise_id = auth.enterprise_id();
       raise exception using
         errcode = 'CP214',
@@ -95,7 +95,7 @@ begin
     from pay.pay_periods as p
     join pay.pay_calculations as r on r.enterprise_id = p.enterprise_id and r.pay_period_id = p.id and r.crew_member_id = v_crew_member
     where p.enterprise_id = auth.enterprise_id()
-      and p.contract_month = date_trunc('month', p_month)::date
+      and p.contract_month = crew.named_month(auth.enterprise_id(), p_month)
     order by p.start_date
   loop
     v_any := true;
@@ -105,9 +105,9 @@ begin
     from pay.explain(v_crew_member, v_period.id) as e
     cross join lateral (select case e.level when 'duty' then '  ' when 'day' then '  ' when 'leg' then '    ' else '' end) as margin (indent)
     cross join lateral (
-      -- An empty row before each trip, the month and the adjustments.
+      -- An empty row before each trip, span and the adjustments.
       select '', 0
-      where e.outcome = 'heading' and e.level in ('trip', 'month', 'period')
+      where e.outcome = 'heading' and e.level in ('trip', 'period', 'month', 'quarter', 'year')
       union all
       select case e.outcome
         when 'total' then pay.statement_row('TOTAL', e.amount)
@@ -128,5 +128,5 @@ alter function pay.statement(text, date) owner to crewpay_definer;
 grant execute on function pay.statement(text, date) to crewpay_crew, crewpay_payroll, crewpay_admin, crewpay_service;
 comment on function pay.statement(text, date) is
 'The pay statement of a crew member in a month as lines of text: total, components, then every trip, duty and leg with clause and arithmetic.
-p_employee_id: employee number (crew: their own); p_month: any day of the month.
+p_employee_id: employee number (crew: their own); p_month: any day of the calendar month; the contract month is the one that holds its 15th.
 In brackets: candidates of a greatest-of that did not win. Raises CP214, 42501.';

@@ -39,7 +39,21 @@ $$;
 comment on function pay.local_text(integer, text, text) is 'A moment on a local clock.
 p_minutes: minutes since 1970 UTC; p_zone: IANA zone; p_format: as to_char().';
 
--- The arithmetic of a term''s quantity in words: what it read, and what it did with it.
+-- A constant duration of a formula in minutes; null for an expression.
+create or replace function pay.duration_minutes(p_duration jsonb)
+returns numeric
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case jsonb_typeof(p_duration)
+    when 'number' then (p_duration #>> '{}')::numeric * 60
+    when 'string' then split_part(p_duration #>> '{}', ':', 1)::numeric * 60 + split_part(p_duration #>> '{}', ':', 2)::numeric end
+$$;
+comment on function pay.duration_minutes(jsonb) is 'Minutes of a duration as a formula writes it: hours, or "h:mm"; null for an expression.';
+
+-- The arithmetic of a term's quantity in words: what it read, and what it did with it.
 create or replace function pay.quantity_arithmetic(p_expanded jsonb, p_node jsonb, p_value numeric, p_unit text)
 returns text
 language sql
@@ -48,7 +62,12 @@ set search_path = pg_catalog, pg_temp
 as $$
   with read as (
     select p_expanded ->> 'basis' as basis,
-      (p_node ->> ((p_expanded ->> 'level') || '_' || (p_expanded ->> 'basis')))::numeric as amount
+      -- Pay of a span reads the span's totals with the span's own credit.
+      coalesce(
+        case when p_expanded ->> 'kind' = 'pay' then p_node ->> ((p_expanded ->> 'level') || '_' || regexp_replace(p_expanded ->> 'basis', '_credit$', '_all')) end,
+        p_node ->> ((p_expanded ->> 'level') || '_' || (p_expanded ->> 'basis')))::numeric as amount,
+      pay.duration_minutes(p_expanded -> 'beyond') as threshold,
+      num_nonnulls(p_expanded -> 'factor', p_expanded -> 'ratio', p_expanded -> 'round') = 0 as plain
   )
   select case
     when p_expanded ? 'guarantee' then null
@@ -56,10 +75,14 @@ as $$
       nullif(concat_ws('–', p_expanded -> 'window' ->> 'from', p_expanded -> 'window' ->> 'to'), ''), 'the listed dates'))
     when p_expanded ? 'ratio' and jsonb_typeof(p_expanded -> 'ratio') = 'number' and r.amount is not null then
       format('%s %s ÷ %s = %s', pay.minutes_text(r.amount), replace(r.basis, '_minutes', ''), p_expanded ->> 'ratio', pay.quantity_text(p_value, p_unit))
-    when p_expanded ? 'beyond' and r.amount is not null then
+    when p_expanded ? 'beyond' and r.plain and r.amount > r.threshold then
+      format('%s − %s = %s', pay.minutes_text(r.amount), pay.minutes_text(r.threshold), pay.minutes_text(r.amount - r.threshold))
+        || case when r.amount - r.threshold > p_value then format(', no more than %s', pay.minutes_text(p_value)) else '' end
+    when p_expanded ? 'beyond' and r.plain and r.threshold is null and not p_expanded ? 'cap' and r.amount is not null then
       format('%s − %s = %s', pay.minutes_text(r.amount), pay.minutes_text(r.amount - p_value), pay.minutes_text(p_value))
-    when p_expanded ? 'factor' and jsonb_typeof(p_expanded -> 'factor') = 'number' and r.amount is not null then
+    when p_expanded ? 'factor' and jsonb_typeof(p_expanded -> 'factor') = 'number' and not p_expanded ? 'beyond' and r.amount is not null then
       format('%s × %s = %s', pay.minutes_text(r.amount), p_expanded ->> 'factor', pay.quantity_text(p_value, p_unit))
+    when p_expanded ?| array['per_unit', 'amount'] then trim_scale(p_value)::text
     else pay.quantity_text(p_value, p_unit)
   end
   from read as r
@@ -67,6 +90,34 @@ $$;
 comment on function pay.quantity_arithmetic(jsonb, jsonb, numeric, text) is
 'How a term arrived at its quantity, in words.
 p_expanded: the term as compiled; p_node: the node with what it read; p_value: the quantity; p_unit: unit of the contract.';
+
+-- A line of a span pays what the total to date adds to what was paid before.
+create or replace function pay.span_arithmetic(p_expanded jsonb, p_node jsonb, p_term_no smallint, p_quantity numeric, p_unit text)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when competes then format('%s over %s = %s', pay.quantity_arithmetic(p_expanded, p_node, candidate, p_unit),
+        pay.quantity_text(candidate - total, p_unit), pay.quantity_text(total, p_unit))
+      else pay.quantity_arithmetic(p_expanded, p_node, total, p_unit) end
+    || case when total = p_quantity then ''
+      when p_expanded ?| array['per_unit', 'amount'] then format(', %s before: %s', trim_scale(total - p_quantity), trim_scale(p_quantity))
+      else format(', %s before: %s', pay.quantity_text(total - p_quantity, p_unit), pay.quantity_text(p_quantity, p_unit)) end
+  from (
+    select c.competes, c.candidate,
+      case when not c.competes then c.candidate
+        when (p_node ->> ((p_expanded ->> 'level') || '_winner'))::smallint = p_term_no then (p_node ->> ((p_expanded ->> 'level') || '_excess'))::numeric
+        else 0 end as total
+    from (
+      select p_expanded ->> 'kind' = 'credit' and coalesce(p_expanded ->> 'combine', 'greatest') = 'greatest' as competes,
+        coalesce((p_node ->> ('t' || p_term_no))::numeric, 0) as candidate
+    ) as c
+  ) as s
+$$;
+comment on function pay.span_arithmetic(jsonb, jsonb, smallint, numeric, text) is
+'How a line of a period, month, quarter or year came about, in words: to date, and what was paid before.
+p_expanded: the term as compiled; p_node: the span at the period''s end; p_term_no: its number; p_quantity: the line''s; p_unit: unit of the contract.';
 
 -- The price of a line in words.
 create or replace function pay.price_arithmetic(p_expanded jsonb, p_rate numeric)

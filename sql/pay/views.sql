@@ -39,7 +39,7 @@ left join pay.adjustments as a
   and a.adjustment_no = l.node;
 
 comment on view pay.pay_lines is
-'Pay lines of current results: one amount of one component for one leg, duty, day, trip or month, with the term that made it, or the adjustment.';
+'Pay lines of current results: one amount of one component for one leg, duty, day, trip or span, with the term that made it, or the adjustment.';
 comment on column pay.pay_lines.enterprise_id is 'Tenant.';
 comment on column pay.pay_lines.pay_period_id is 'Period that pays the line.';
 comment on column pay.pay_lines.crew_member_id is 'Who is paid.';
@@ -52,8 +52,8 @@ comment on column pay.pay_lines.term_code is 'Clause; ADJUSTMENT for an adjustme
 comment on column pay.pay_lines.term_title is 'Title of the clause.';
 comment on column pay.pay_lines.label is 'What the line pays, in short; the reason of an adjustment.';
 comment on column pay.pay_lines.component is 'Component of pay.';
-comment on column pay.pay_lines.level is 'leg, duty, day, trip or month; period for an adjustment.';
-comment on column pay.pay_lines.node is 'leg_no, duty report (minutes since 1970 UTC), day (days since 1970), trip_no, 0 for the month, or adjustment_no.';
+comment on column pay.pay_lines.level is 'leg, duty, day, trip, period, month, quarter or year; period for an adjustment.';
+comment on column pay.pay_lines.node is 'leg_no, duty report (minutes since 1970 UTC), day (days since 1970), trip_no, 0 for a span, or adjustment_no.';
 comment on column pay.pay_lines.quantity is 'Quantity, unrounded: credit minutes, minutes or counts, as the term says.';
 comment on column pay.pay_lines.amount is 'Amount, to the cent.';
 comment on column pay.pay_lines.adjustment_id is 'Adjustment that the line pays; null otherwise.';

@@ -89,8 +89,9 @@ begin
   if p_part ->> 'kind' in ('treatment', 'advance') then
     perform rules.refuse('CP205', p_where, format('kind %s is not offered yet', p_part ->> 'kind'), 'See docs/contracts.md for what is offered.');
   elsif p_part ->> 'kind' not in ('settings', 'hourly_rate')
-    and coalesce(p_part ->> 'level', '') not in ('leg', 'duty', 'day', 'trip', 'month') then
-    perform rules.refuse('CP205', p_where || ' $.level', format('level %s is not offered', coalesce(p_part ->> 'level', '(none)')), 'leg, duty, day, trip or month.');
+    and coalesce(p_part ->> 'level' not in ('leg', 'duty', 'day', 'trip', 'period', 'month', 'quarter', 'year'), true) then
+    perform rules.refuse('CP205', p_where || ' $.level', format('level %s is not offered', coalesce(p_part ->> 'level', '(none)')),
+      'leg, duty, day, trip, period, month, quarter or year.');
   elsif p_part ->> 'level' = 'day' and p_part ->> 'kind' <> 'credit' then
     perform rules.refuse('CP205', p_where || ' $.level', format('%s at level day', p_part ->> 'kind'), 'At day level only credit is offered.');
   elsif p_part ->> 'books' = 'split' then
@@ -140,7 +141,7 @@ begin
   from (values
     ('combine', array['greatest', 'add']),
     ('books', array['start', 'end']),
-    ('joins', array['leg', 'duty', 'day', 'trip', 'month']),
+    ('joins', array['leg', 'duty', 'day', 'trip', 'period', 'month', 'quarter', 'year']),
     ('component', array_remove(enum_range(null::pay.component)::text[], 'adjustment')),
     ('toward_guarantee', array['true', 'false']),
     ('toward_threshold', array['true', 'false']),
@@ -333,6 +334,9 @@ declare
   v_where text;
   v_number smallint := 0;
   v_parameter text;
+  v_version text;
+  v_span daterange := rules.staged_span(p_enterprise, p_positions, p_span);
+  v_month_only boolean := v_span = p_span;
 begin
   perform rules.check_dependencies(p_enterprise, p_generation);
 
@@ -342,7 +346,7 @@ begin
     order by rules.level_rank(e.part ->> 'level') nulls first, array_position(array['settings', 'hourly_rate', 'measure', 'credit', 'pay'], e.part ->> 'kind'),
       e.priority, e.term_code, e.effective_date, e.part_no), '[]')
   into v_terms
-  from rules.expanded_terms(p_enterprise, p_positions, p_span, p_generation) as e;
+  from rules.expanded_terms(p_enterprise, p_positions, v_span, p_generation) as e;
 
   select coalesce(jsonb_agg(to_jsonb(l)), '[]')
   into v_losses
@@ -376,7 +380,7 @@ begin
     v_where := v_term ->> 'code';
     perform rules.refuse_unsupported(v_where, v_part);
     perform rules.refuse_malformed(v_where, v_part);
-    if (v_part ->> 'level' = 'month' or v_part ->> 'kind' = 'settings')
+    if (v_part ->> 'level' = 'month' and (v_month_only or v_part ? 'guarantee') or v_part ->> 'kind' = 'settings')
       and not daterange((v_term ->> 'from')::date, (v_term ->> 'to')::date) @> (lower(p_span) + 31) then
       -- A span is paid under the version in force on its first day, and settings are those of the span.
       continue;
@@ -430,21 +434,23 @@ begin
           perform rules.refuse('CP204', v_where || ' $.when', 'a condition must be true or false', 'Use a comparison or a boolean fact.');
         end if;
       end if;
-      -- A version that begins or ends inside the span pays only the trips that start while it is in force.
-      if v_compiled.level <> 'month' and v_term ->> 'from' is not null
-        and not daterange((v_term ->> 'from')::date, (v_term ->> 'to')::date) @> p_span then
+      -- A version that begins or ends inside the span pays only the trips, and the spans, that start while it is in force.
+      if not (v_compiled.level = 'month' and v_month_only or v_compiled.is_guarantee) and v_term ->> 'from' is not null
+        and not daterange((v_term ->> 'from')::date, (v_term ->> 'to')::date) @> v_span then
+        v_version := case when v_compiled.level = any (rules.span_levels()) then v_compiled.level || '.first_day' else 'trip.version_day' end;
         v_compiled.gate := (
-          format('(%s trip_version_day >= %s and trip_version_day < %s)',
+          format('(%1$s %2$s >= %3$s and %2$s < %4$s)',
             case when (v_compiled.gate).sql is null then '' else format('(%s) and', (v_compiled.gate).sql) end,
+            replace(v_version, '.', '_'),
             (v_term ->> 'from')::date - date '1970-01-01',
             coalesce(((v_term ->> 'to')::date - date '1970-01-01')::text, '2147483647')),
-          'bool', 'none', false, coalesce((v_compiled.gate).needs, '{}') || array['trip.version_day'])::rules.sql_expression;
+          'bool', 'none', false, coalesce((v_compiled.gate).needs, '{}') || v_version)::rules.sql_expression;
       end if;
 
       if v_compiled.is_guarantee then
         v_compiled.quantity := rules.compile_guarantee(v_part, v_measures, v_where);
       else
-        v_compiled.quantity := rules.compile_quantity(v_part, v_compiled.level, v_measures, v_where, p_span);
+        v_compiled.quantity := rules.compile_quantity(v_part, v_compiled.level, v_measures, v_where, v_span);
       end if;
 
       if v_compiled.kind = 'pay' then

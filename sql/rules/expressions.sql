@@ -6,8 +6,8 @@ returns integer
 language sql
 immutable
 parallel safe
-return array_position(array['leg', 'duty', 'day', 'trip', 'month', 'crew'], p_level);
-comment on function rules.level_rank(text) is 'Place of a level in the order leg, duty, day, trip, month, crew.';
+return array_position(array['leg', 'duty', 'day', 'trip', 'period', 'month', 'quarter', 'year', 'crew'], p_level);
+comment on function rules.level_rank(text) is 'Place of a level in the order leg, duty, day, trip, period, month, quarter, year, crew.';
 
 -- A fault in a formula: code, term and JSON path in one form.
 create or replace function rules.refuse(p_code text, p_where text, p_message text, p_hint text)
@@ -59,7 +59,11 @@ begin
   end if;
 
   select * into v_fact from rules.facts where level = v_level and name = v_name;
-  if found then
+  if v_level = any (rules.span_levels()) and v_level <> p_level and coalesce(v_fact.expression !~ '^(s\.|@)', true) then
+    perform rules.refuse('CP203', p_where, format('%s can''t be read at level %s', p_name, p_level),
+      'What a span has come to is read at its own level: measure it there, or read days, line_type, award_credit and the like.');
+  end if;
+  if v_fact.name is not null then
     v_type := v_fact.value_type;
     v_unit := v_fact.unit;
     v_nullable := v_fact.nullable;

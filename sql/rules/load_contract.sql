@@ -316,7 +316,7 @@ declare
 begin
   perform rules.check_dependencies(p_enterprise, p_generation);
   foreach v_first in array p_months loop
-    v_span := daterange(v_first - 31, (v_first + interval '1 month')::date + 1);
+    v_span := rules.month_span(p_enterprise, v_first);
     for v_group in select g.positions from rules.position_groups(p_enterprise, v_span) as g loop
       perform rules.assemble_plan(
         array(select t from rules.compile_terms(p_enterprise, v_group.positions, v_span, p_generation) as t), v_group.positions);

@@ -19,13 +19,17 @@ as $$
       from unnest(p_terms) as t
       join (values
         ('leg', '_legs', 'leg_no', 'books_day'), ('duty', '_duties', 'report::bigint', 'day'), ('day', '_days', 'day::bigint', 'day'),
-        ('trip', '_trips', 'trip_no', 'day'), ('month', '(select m.*, m.upto as day from _months as m where m.at_end)', '0::bigint', 'day'))
+        ('trip', '_trips', 'trip_no', 'day'),
+        ('period', '(select m.*, m.upto as day from _periods as m where m.at_end)', '0::bigint', 'day'),
+        ('month', '(select m.*, m.upto as day from _months as m where m.at_end)', '0::bigint', 'day'),
+        ('quarter', '(select m.*, m.upto as day from _quarters as m where m.at_end)', '0::bigint', 'day'),
+        ('year', '(select m.*, m.upto as day from _years as m where m.at_end)', '0::bigint', 'day'))
         as l (level, stage, node, paid_day) on l.level = t.level
       where t.kind in ('credit', 'measure') and (t.quantity).nullable),
-    (select string_agg(format('select m.no, ''CP111'', %s::smallint, 0::bigint from _months as m where m.at_end and (%s) and (%s) is null',
-        t.term_no, coalesce((t.gate).sql, 'true'), (t.quantity).sql), E'\nunion all\n' order by t.term_no)
+    (select string_agg(format('select m.no, ''CP111'', %1$s::smallint, 0::bigint from _%2$ss as m where m.at_end and m.t%1$s is null',
+        t.term_no, t.level), E'\nunion all\n' order by t.term_no)
       from unnest(p_terms) as t
-      where t.kind = 'pay' and t.level = 'month' and (t.quantity).nullable))
+      where t.kind = 'pay' and t.level = any (rules.span_levels()) and (t.quantity).nullable))
 $$;
 comment on function rules.plan_findings(rules.compiled_term[], jsonb) is
 'SELECT of the stage _findings: code, term and node of every amount that a missing rate (CP110) or fact (CP111) kept from being paid.';

@@ -21,58 +21,55 @@ return format('case when %1$s >= p.rate_4_day then p.rate_4 when %1$s >= p.rate_
 comment on function rules.rate_sql(text) is 'SQL for the hourly rate in force on a day (people alias p).';
 
 -- A pay term as quantity, rate multiple and cents.
-create or replace function rules.price_sql(p_term rules.compiled_term, p_quantity text, p_rate text)
+create or replace function rules.price_sql(p_term rules.compiled_term, p_quantity text, p_rate text, p_price text)
 returns text
 language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select case p_term.price_kind
-    when 'multiplier' then rules.cents_sql(p_quantity, format('(%s) * ((%s) - 1)', p_rate, (p_term.price).sql), true)
-    when 'per_hour' then rules.cents_sql(p_quantity, (p_term.price).sql, true)
-    when 'per_unit' then rules.cents_sql(p_quantity, (p_term.price).sql, false)
-    when 'amount' then rules.cents_sql('1', (p_term.price).sql, false)
+    when 'multiplier' then rules.cents_sql(p_quantity, format('(%s) * ((%s) - 1)', p_rate, p_price), true)
+    when 'per_hour' then rules.cents_sql(p_quantity, p_price, true)
+    when 'per_unit' then rules.cents_sql(p_quantity, p_price, false)
+    when 'amount' then rules.cents_sql('1', p_price, false)
     else rules.cents_sql(p_quantity, p_rate, true) end
 $$;
-comment on function rules.price_sql(rules.compiled_term, text, text) is
+comment on function rules.price_sql(rules.compiled_term, text, text, text) is
 'SQL for the cents of a pay term.
-p_term: the term; p_quantity: SQL of its quantity; p_rate: SQL of the hourly rate.';
+p_term: the term; p_quantity: SQL of its quantity; p_rate: SQL of the hourly rate; p_price: SQL of its price.';
 
-create or replace function rules.plan_lines(p_terms rules.compiled_term[], p_settings jsonb)
+-- Credit that is booked to the period, priced at the rate of its node.
+create or replace function rules.credit_lines(p_settings jsonb)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('select c.no, c.term_no, c.node, c.quantity, %s as cents
+from _credit as c
+join _people as p on p.no = c.no
+where c.books_day between @period_first_day@ and @period_last_day@', rules.cents_sql('c.quantity', rules.rate_sql('c.rate_day'), true))
+$$;
+comment on function rules.credit_lines(jsonb) is 'SELECT of the lines of credit of nodes.
+p_settings: contract settings.';
+
+-- A pay term of a node. A missing quantity of a matching node stays in, without cents: it is a finding.
+create or replace function rules.node_pay_lines(p_terms rules.compiled_term[], p_term rules.compiled_term, p_settings jsonb)
 returns text
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_branches text[];
-  v_term rules.compiled_term;
-  v_stage text;
-  v_node text;
-  v_day text;
-  v_default_books text := coalesce(p_settings ->> 'books', 'start');
-  v_quantity text;
-  v_guarantees text;
+  v_stage text := case p_term.level when 'leg' then '_legs' when 'duty' then '_duties' else '_trips' end;
+  v_node text := case p_term.level when 'leg' then 'leg_no' when 'duty' then 'report::bigint' else 'trip_no' end;
+  v_day text := case
+    when p_term.level = 'leg' then 'books_day'
+    when coalesce(p_term.expanded ->> 'books', p_settings ->> 'books', 'start') = 'end' then 'end_day'
+    else 'day' end;
 begin
-  v_branches := array[format(
-    'select c.no, c.term_no, c.node, c.quantity, %s as cents
-from _credit as c
-join _people as p on p.no = c.no
-where c.books_day between @period_first_day@ and @period_last_day@', rules.cents_sql('c.quantity', rules.rate_sql('c.rate_day'), true))];
-
-  foreach v_term in array p_terms loop
-    v_quantity := case when (v_term.gate).sql is null then format('(%s)', (v_term.quantity).sql)
-      else format('case when (%s) then (%s) end', (v_term.gate).sql, (v_term.quantity).sql) end;
-    if v_term.kind = 'pay' and v_term.level in ('leg', 'duty', 'trip') then
-      v_stage := case v_term.level when 'leg' then '_legs' when 'duty' then '_duties' else '_trips' end;
-      v_node := case v_term.level when 'leg' then 'leg_no' when 'duty' then 'report::bigint' else 'trip_no' end;
-      v_day := case
-        when v_term.level = 'leg' then 'books_day'
-        when coalesce(v_term.expanded ->> 'books', v_default_books) = 'end' then 'end_day'
-        else 'day' end;
-      -- A missing quantity of a matching node stays in, without cents: it is a finding.
-      v_branches := v_branches || format(
-        'select q.no, %s::smallint, q.node, q.quantity::numeric, %s
+  return format(
+    'select q.no, %s::smallint, q.node, q.quantity::numeric, %s
 from (
   select x.*, %s as node, (%s) as quantity
   from (select n.*, n.credit as %s_credit, n.%s as %s_base from %s as n) as x
@@ -82,67 +79,115 @@ from (
 ) as q
 join _people as p on p.no = q.no
 where q.quantity is distinct from 0',
-        v_term.term_no, rules.price_sql(v_term, 'q.quantity', rules.rate_sql('q.day')), v_node, (v_term.quantity).sql, v_term.level,
-        case when v_term.level = 'trip' and exists (select from unnest(p_terms) as o where o.level = 'day') then 'base_with_days' else 'base_credit' end,
-        v_term.level, v_stage, v_day,
-        coalesce((v_term.gate).sql, 'true'));
-    elsif v_term.level = 'month' and v_term.kind = 'pay' then
-      -- To date at the period's end, less to date before it; money at the rate of the period's last day.
-      v_branches := v_branches || format(
-        'select q.no, %s::smallint, 0::bigint, q.quantity::numeric, %s
-from (
-  select x.no, sum(case when at_end then quantity else -quantity end) as quantity%s
-  from (
-    select m.*, %s as quantity, (%s) as price
-    from (
-      select m.*, month_paid_credit + month_excess as month_paid_all, month_guarantee_credit + month_guarantee_more as month_guarantee_all,
-        month_threshold_credit + month_threshold_more as month_threshold_all
-      from _months as m
-    ) as m
-    offset 0
-  ) as x
-  group by x.no
-) as q
-join _people as p on p.no = q.no
-where q.quantity <> 0',
-        v_term.term_no,
-        rules.price_sql(jsonb_populate_record(v_term, jsonb_build_object('price', to_jsonb((v_term.price)) || '{"sql": "q.price"}')),
-          'q.quantity', rules.rate_sql('@period_last_day@')),
-        ', max(price) filter (where at_end) as price',
-        regexp_replace(v_quantity, '\mmonth_(paid|guarantee|threshold)_credit\M', 'month_\1_all', 'g'),
-        regexp_replace(coalesce((v_term.price).sql, 'null::numeric'), '\mmonth_(paid|guarantee|threshold)_credit\M', 'month_\1_all', 'g'));
-    elsif v_term.level = 'month' and v_term.kind = 'credit' and not v_term.is_guarantee then
-      v_branches := v_branches || format(
-        'select q.no, %s::smallint, 0::bigint, q.quantity::numeric, %s
-from (
-  select x.no, sum(case when at_end then quantity else -quantity end) as quantity
-  from (select m.*, %s as quantity from _months as m offset 0) as x
-  group by x.no
-) as q
-join _people as p on p.no = q.no
-where q.quantity <> 0',
-        v_term.term_no, rules.cents_sql('q.quantity', rules.rate_sql('@period_last_day@'), true),
-        case when v_term.combine = 'add' then format('t%s', v_term.term_no)
-          else format('case when month_winner = %s then month_excess else 0 end', v_term.term_no) end);
-    end if;
-  end loop;
+    p_term.term_no, rules.price_sql(p_term, 'q.quantity', rules.rate_sql('q.day'), (p_term.price).sql), v_node, (p_term.quantity).sql, p_term.level,
+    case when p_term.level = 'trip' and exists (select from unnest(p_terms) as o where o.level = 'day') then 'base_with_days' else 'base_credit' end,
+    p_term.level, v_stage, v_day,
+    coalesce((p_term.gate).sql, 'true'));
+end
+$$;
+comment on function rules.node_pay_lines(rules.compiled_term[], rules.compiled_term, jsonb) is
+'SELECT of the lines of a pay term of a leg, duty or trip.
+p_terms: all terms; p_term: the term; p_settings: contract settings.';
 
-  -- The guarantee is settled with the month's last period, by the term with the greatest shortfall.
+-- A term of a span: to date at the period's end, less to date before it, both at the price of the period's end, so that the periods
+-- of a span add up to it to the cent.
+create or replace function rules.span_lines(p_term rules.compiled_term, p_settings jsonb)
+returns text
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_rate text := rules.rate_sql(rules.span_rate_day(p_term.level, p_settings));
+  v_value text := case
+    when p_term.kind = 'pay' or p_term.combine = 'add' then format('t%s', p_term.term_no)
+    else format('case when %1$s_winner = %2$s then %1$s_excess else 0 end', p_term.level, p_term.term_no) end;
+  v_cents text := case when p_term.kind = 'pay' then
+      format('case when q.total = 0 then 0 else %s end - case when q.before = 0 then 0 else %s end',
+        rules.price_sql(p_term, 'q.total', v_rate, 'q.price'),
+        rules.price_sql(p_term, 'q.before', v_rate, case p_term.price_kind when 'amount' then 'q.price_before' else 'q.price' end))
+    else format('%s - %s', rules.cents_sql('q.total', v_rate, true), rules.cents_sql('q.before', v_rate, true)) end;
+begin
+  return format('select q.no, %1$s::smallint, 0::bigint, (q.total - q.before)::numeric, %2$s
+from (
+  select x.no, max(x.quantity) filter (where x.at_end) as total, coalesce(max(x.quantity) filter (where not x.at_end), 0) as before%3$s
+  from (select m.*, %4$s as quantity from _%5$ss as m where not m.is_past offset 0) as x
+  group by x.no
+) as q
+join _people as p on p.no = q.no
+where q.total <> q.before%6$s',
+    p_term.term_no, v_cents,
+    case when p_term.kind = 'pay' then format(', max(x.price%1$s) filter (where x.at_end) as price, max(x.price%1$s) filter (where not x.at_end) as price_before', p_term.term_no) else '' end,
+    case p_term.kind when 'pay' then v_value else format('coalesce(%s, 0)', v_value) end,
+    p_term.level,
+    case when p_term.price_kind = 'amount' then ' or q.price <> q.price_before' else '' end);
+end
+$$;
+comment on function rules.span_lines(rules.compiled_term, jsonb) is
+'SELECT of the lines of a credit or pay term of a period, month, quarter or year.
+p_term: the term; p_settings: contract settings.';
+
+-- Amounts of a span are paid at the rate of the last day to date, or of the span's first.
+create or replace function rules.span_rate_day(p_level text, p_settings jsonb)
+returns text
+language sql
+immutable
+parallel safe
+return case when p_settings ->> 'rate_on' = 'start' then format('@%s_first_day@', p_level) else '@period_last_day@' end;
+comment on function rules.span_rate_day(text, jsonb) is 'SQL for the day whose rate pays an amount of a span.
+p_level: span; p_settings: contract settings (rate_on).';
+
+-- A guarantee is settled with the span's last period, by the term with the greatest shortfall.
+create or replace function rules.guarantee_lines(p_terms rules.compiled_term[], p_level text, p_settings jsonb)
+returns text
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_guarantees text;
+begin
   select string_agg(format('when t%1$s = guarantee_minutes then %1$s', t.term_no), ' ' order by t.priority, t.term_code)
   into v_guarantees
   from unnest(p_terms) as t
-  where t.level = 'month' and t.is_guarantee;
-  if v_guarantees is not null then
-    v_branches := v_branches || format(
-      'select q.no, q.term_no, 0::bigint, q.quantity, %s
+  where t.level = p_level and t.is_guarantee;
+  return case when v_guarantees is not null then format(
+    'select q.no, q.term_no, 0::bigint, q.quantity, %s
 from (
-  select m.no, (case %s end)::smallint as term_no, guarantee_minutes - month_guarantee_credit - month_guarantee_more as quantity
-  from _months as m
-  where m.at_end and m.month_is_last
+  select m.no, (case %s end)::smallint as term_no, guarantee_minutes - %s_guarantee_all as quantity
+  from _%3$ss as m
+  where m.at_end and (%s)
 ) as q
 join _people as p on p.no = q.no
-where q.quantity > 0', rules.cents_sql('q.quantity', rules.rate_sql('@period_last_day@'), true), v_guarantees);
-  end if;
+where q.quantity > 0', rules.cents_sql('q.quantity', rules.rate_sql(rules.span_rate_day(p_level, p_settings)), true), v_guarantees, p_level,
+    case p_level when 'month' then '@is_last@' else 'true' end) end;
+end
+$$;
+comment on function rules.guarantee_lines(rules.compiled_term[], text, jsonb) is
+'SELECT of the top-up of a span to what is guaranteed; null where no term guarantees anything.
+p_level: period or month; p_settings: contract settings.';
+
+create or replace function rules.plan_lines(p_terms rules.compiled_term[], p_settings jsonb)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_branches text[] := array[rules.credit_lines(p_settings)];
+  v_term rules.compiled_term;
+  v_level text;
+begin
+  foreach v_term in array p_terms loop
+    if v_term.kind = 'pay' and v_term.level in ('leg', 'duty', 'trip') then
+      v_branches := v_branches || rules.node_pay_lines(p_terms, v_term, p_settings);
+    elsif v_term.level = any (rules.span_levels()) and v_term.kind in ('credit', 'pay') and not v_term.is_guarantee then
+      v_branches := v_branches || rules.span_lines(v_term, p_settings);
+    end if;
+  end loop;
+  foreach v_level in array rules.span_levels() loop
+    v_branches := v_branches || rules.guarantee_lines(p_terms, v_level, p_settings);
+  end loop;
   return array_to_string(v_branches, E'\nunion all\n');
 end
 $$;

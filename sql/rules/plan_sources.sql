@@ -27,9 +27,46 @@ end
 $$;
 comment on function rules.too_many_rates(text) is 'Refuses a fifth rate within one staged span. Raises CP205.';
 
+-- What is held in a month: line, award, days.
+create or replace function rules.held_columns(p_member text, p_month text, p_last_day text)
+returns text
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select format($q$%3$s - %2$s + 1 as month_days,
+  m.work_days::integer as month_work_days,
+  least(%3$s - %2$s + 1, coalesce(m.unpaid_days, 0)
+    + greatest(0, %1$s.hire_day - (%2$s - date '1970-01-01'))
+    + greatest(0, coalesce((%3$s - date '1970-01-01') - %1$s.left_day, 0)))::integer as month_unpaid_days,
+  coalesce(m.line_type::text, 'LINE') as month_line_type,
+  m.award_credit_minutes as month_award_credit$q$, p_member, p_month, p_last_day)
+$$;
+comment on function rules.held_columns(text, text, text) is
+'SELECT items of a month''s facts, over crew members (hire_day, left_day) and crew months m.
+p_member: alias of the crew member; p_month, p_last_day: SQL for the month''s first and last day.';
+
+-- What a crew member holds in each month that a plan looks back to, and employment in it.
+create or replace function rules.plan_held(p_settings jsonb)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when rules.looks_back(p_settings) then format($q$select p.no,
+  d.month - date '1970-01-01' as first_day, d.last_day - date '1970-01-01' as last_day, %s
+from _people as p
+cross join crew.contract_months_between(@enterprise@, %s - 40, @month_last@ + 31) as d
+left join @months@ as m on m.enterprise_id = @enterprise@ and m.crew_member_id = p.id and m.month = d.month$q$,
+    rules.held_columns('p', 'd.month', 'd.last_day'), rules.reach_first_sql(p_settings)) end
+$$;
+comment on function rules.plan_held(jsonb) is
+'SELECT of the stage _held: what each crew member holds in each month that is staged. Null where a plan stays within its month.';
+
 -- Everybody employed in the month up to the period's end (who left before the period is still settled with the month's last):
 -- crew facts, base clock, month facts, and up to four rates with the day each begins.
-create or replace function rules.plan_people(p_positions crew.crew_position[], p_rate_steps jsonb)
+create or replace function rules.plan_people(p_positions crew.crew_position[], p_rate_steps jsonb, p_settings jsonb)
 returns text
 language plpgsql
 immutable
@@ -69,6 +106,7 @@ left join lateral (
   end if;
   return format($q$with %5$smembers as materialized (
   select c.*, a.years_at_anniversary,
+    c.hire_date - date '1970-01-01' as hire_day, c.termination_date - date '1970-01-01' as left_day,
     (c.hire_date + make_interval(years => a.years_at_anniversary))::date - date '1970-01-01' as anniversary_day
   from @members@ as c
   cross join lateral (select extract(year from @period_last@)::integer - extract(year from c.hire_date)::integer as years) as y
@@ -91,56 +129,56 @@ select
   c.contract_type::text as crew_contract_type,
   c.union_status::text as crew_union_status,
   c.seniority_number as crew_seniority_number,
-  z.zone_offset as base_offset, z.zone_change as base_change, z.zone_offset_after as base_offset_after,
-  @month_days@ as month_days,
-  m.work_days::integer as month_work_days,
-  least(@month_days@, coalesce(m.unpaid_days, 0)
-    + greatest(0, c.hire_date - @month_first@)
-    + greatest(0, @month_last@ - coalesce(c.termination_date, @month_last@)))::integer as month_unpaid_days,
-  coalesce(m.line_type::text, 'LINE') as month_line_type,
-  m.award_credit_minutes as month_award_credit,
-  @is_last@ as month_is_last,
+  c.hire_day, c.left_day,
+  %4$s,
   %2$s
 from members as c
 join crew.airports as a on a.iata = c.base_location
-join _zones as z on z.time_zone = a.time_zone
-left join @months@ as m on m.enterprise_id = @enterprise@ and m.crew_member_id = c.id and m.month = @month_first@%3$s
-%4$s$q$, p_positions, v_columns, v_rates, '',
+%6$s%3$s$q$, p_positions, v_columns, v_rates,
+    case when rules.looks_back(p_settings) then 'a.time_zone as base_zone'
+      else E'z.zone_offset as base_offset, z.zone_change as base_change, z.zone_offset_after as base_offset_after,\n  '
+        || rules.held_columns('c', '@month_first@', '@month_last@') end,
     case when p_rate_steps is null then '' else format(
-      'rate_steps as materialized (select * from jsonb_to_recordset(%L::jsonb) as s (position text, year integer, from_day integer, until_day integer, rate numeric)), ', p_rate_steps) end);
+      'rate_steps as materialized (select * from jsonb_to_recordset(%L::jsonb) as s (position text, year integer, from_day integer, until_day integer, rate numeric)), ', p_rate_steps) end,
+    -- A plan that looks back has the clock of each time and what is held in each month at the leg.
+    case when rules.looks_back(p_settings) then ''
+      else E'join _zones as z on z.time_zone = a.time_zone\nleft join @months@ as m on m.enterprise_id = @enterprise@ and m.crew_member_id = c.id and m.month = @month_first@' end);
 end
 $$;
-comment on function rules.plan_people(crew.crew_position[], jsonb) is
+comment on function rules.plan_people(crew.crew_position[], jsonb, jsonb) is
 'SELECT of the stage _people: one row per crew member employed in the month to date.
-p_positions: positions of the ruleset; p_rate_steps: rows {position, year, from_day, until_day, rate}, or null: base_hourly_rate.';
+p_positions: positions of the ruleset; p_rate_steps: rows {position, year, from_day, until_day, rate}, or null: base_hourly_rate;
+p_settings: contract settings.';
 
--- Zones in use, each with its one clock change in the staged span.
-create or replace function rules.plan_zones(p_all_airports boolean)
+-- Zones in use, each with its one clock change in the staged span; a span that looks back has a row for each change, and the rows
+-- of a zone meet halfway between two changes, so that whatever lies about there has the same clock in both.
+create or replace function rules.plan_zones(p_all_airports boolean, p_settings jsonb)
 returns text
 language sql
 immutable
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select format($q$select zones.time_zone, o.zone_offset, o.zone_change, o.zone_offset_after
+  select rules.reach_back(format($q$select zones.time_zone, o.*
 from (
   select distinct a.time_zone
   from crew.airports as a
   where a.iata in (
     select c.base_location from @members@ as c where c.enterprise_id = @enterprise@%s)
 ) as zones
-cross join lateral crew.zone_offsets(zones.time_zone, @lo@, @hi@) as o$q$,
+cross join lateral %s as o$q$,
     case when p_all_airports then '
     union select f.origin_airport from @flights@ as f where f.enterprise_id = @enterprise@ and f.scheduled_departure between @lo@ and @hi@
     union select f.destination_airport from @flights@ as f where f.enterprise_id = @enterprise@ and f.scheduled_departure between @lo@ and @hi@'
-    else '' end)
+    else '' end,
+    case when rules.looks_back(p_settings) then 'crew.zone_segments(zones.time_zone, @lo@, @hi@)' else 'crew.zone_offsets(zones.time_zone, @lo@, @hi@)' end), p_settings)
 $$;
-comment on function rules.plan_zones(boolean) is
+comment on function rules.plan_zones(boolean, jsonb) is
 'SELECT of the stage _zones.
-p_all_airports: whether a term reads a clock other than the base''s.';
+p_all_airports: whether a term reads a clock other than the base''s; p_settings: contract settings.';
 
 -- Flights of the span with their times as minutes: computed once a flight, not once a crew member on it.
-create or replace function rules.flight_source(p_all_airports boolean)
+create or replace function rules.flight_source(p_all_airports boolean, p_settings jsonb)
 returns text
 language sql
 immutable
@@ -161,15 +199,41 @@ as $$
       oa.country::text as origin_country, da.country::text as destination_country,
       oz.zone_offset as origin_offset, oz.zone_change as origin_change, oz.zone_offset_after as origin_offset_after,
       dz.zone_offset as destination_offset, dz.zone_change as destination_change, dz.zone_offset_after as destination_offset_after' else '' end,
-    case when p_all_airports then '
+    case when p_all_airports then format('
     join crew.airports as oa on oa.iata = f.origin_airport
-    join _zones as oz on oz.time_zone = oa.time_zone
+    join _zones as oz on oz.time_zone = oa.time_zone%1$s
     join crew.airports as da on da.iata = f.destination_airport
-    join _zones as dz on dz.time_zone = da.time_zone' else '' end)
+    join _zones as dz on dz.time_zone = da.time_zone%2$s',
+      case when rules.looks_back(p_settings) then ' and f.scheduled_departure >= oz.holds_from and f.scheduled_departure < oz.holds_until' else '' end,
+      case when rules.looks_back(p_settings) then ' and f.scheduled_departure >= dz.holds_from and f.scheduled_departure < dz.holds_until' else '' end) else '' end)
 $$;
-comment on function rules.flight_source(boolean) is
+comment on function rules.flight_source(boolean, jsonb) is
 'SELECT of the flights that legs of the span are on.
-p_all_airports: whether clocks or countries of origin and destination are read.';
+p_all_airports: whether clocks or countries of origin and destination are read; p_settings: contract settings.';
+
+-- Legs of a plan that looks back, each with the base clock of its time and what is held in its month: that of the trip.
+create or replace function rules.leg_history(p_statement text, p_settings jsonb)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format($q$  select s.*, z.zone_offset as base_offset, z.zone_change as base_change, z.zone_offset_after as base_offset_after,
+    held.month_days, held.month_work_days, held.month_unpaid_days, held.month_line_type, held.month_award_credit
+  from (
+%s
+  ) as s
+  join _zones as z on z.time_zone = s.base_zone
+    and to_timestamp(coalesce(s.trip_start_at, s.report_at)::bigint * 60) >= z.holds_from
+    and to_timestamp(coalesce(s.trip_start_at, s.report_at)::bigint * 60) < z.holds_until
+  left join _held as held on held.no = s.no
+    and (%s + case when %2$s >= z.zone_change then z.zone_offset_after else z.zone_offset end) / 1440 between held.first_day and held.last_day
+  offset 0$q$, rules.reach_back(p_statement, p_settings),
+    case p_settings ->> 'books' when 'end' then 'coalesce(s.trip_end_at, s.report_at)' else 'coalesce(s.trip_start_at, s.report_at)' end)
+$$;
+comment on function rules.leg_history(text, jsonb) is
+'The innermost SELECT of the leg stage for a plan that looks back.
+p_statement: SELECT of the legs; p_settings: contract settings.';
 
 -- Legs of every trip that overlaps the contract month to date, and duties without a trip in it.
 create or replace function rules.leg_source(p_all_airports boolean, p_settings jsonb)
@@ -178,7 +242,8 @@ language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select format($q$  select
+  select case when rules.looks_back(p_settings) then rules.leg_history(source.statement, p_settings) else source.statement end
+  from (select format($q$  select
     p.*,
     a.leg_no, a.activity::text, a.position::text, a.activity = 'FLIGHT' as is_flight,
     a.published_credit_minutes as published_credit,
@@ -219,7 +284,7 @@ as $$
     rules.minutes_sql('a.duty_start_time'), rules.minutes_sql('a.duty_end_time'),
     rules.minutes_sql('t.start_at'), rules.minutes_sql('t.end_at'),
     rules.minutes_sql('t.scheduled_start_at'), rules.minutes_sql('t.scheduled_end_at'),
-    rules.flight_source(p_all_airports))
+    rules.flight_source(p_all_airports, p_settings))) as source (statement)
 $$;
 comment on function rules.leg_source(boolean, jsonb) is
 'The innermost SELECT of the leg stage: raw columns that fact expressions read (alias s).

@@ -2,6 +2,7 @@
 -- Expressions of leg, crew, trip and month facts are over the columns of the leg source (alias s, see rules.leg_source()).
 -- Expressions of duty facts are aggregates over leg facts written {name}; %w is empty in the duty stage and the duty's window
 -- where a leg reads its duty. A trip fact with {name} adds up duties in the same way.
+-- What begins with s. is known at the leg, so that formulas of every level may read it; what a span has come to is read by spans only.
 -- Times are integer minutes since 1970 UTC; …_local are minutes of the local day.
 
 insert into rules.facts (level, name, value_type, unit, nullable, expression, sums_upward, description) values
@@ -83,10 +84,36 @@ insert into rules.facts (level, name, value_type, unit, nullable, expression, su
   ('month', 'unpaid_days', 'int', 'none', false, 's.month_unpaid_days', false, 'Days of unpaid leave and days outside employment.'),
   ('month', 'line_type', 'text', 'none', false, 's.month_line_type', false, 'LINE or RESERVE.'),
   ('month', 'award_credit', 'numeric', 'min', true, 's.month_award_credit', false, 'Credit of the final bid award, credit minutes.'),
-  ('month', 'is_last', 'bool', 'none', false, 's.month_is_last', false, 'Whether the period is the month''s last.'),
-  ('month', 'paid_credit', 'numeric', 'min', false, 's.paid_credit', false, 'Credit paid in the month to date.'),
-  ('month', 'guarantee_credit', 'numeric', 'min', false, 's.guarantee_credit', false, 'Credit that counts toward the guarantee, month to date.'),
-  ('month', 'threshold_credit', 'numeric', 'min', false, 's.threshold_credit', false, 'Credit that counts toward the overtime threshold, month to date.')
+  ('month', 'is_last', 'bool', 'none', false, '@is_last@', false, 'Whether the period is the month''s last.'),
+  ('month', 'period_index', 'int', 'none', false, '@period_index@', false, 'Number of the period within its month, from 1.'),
+  -- Spans: facts of a span at a cut (see rules.span_source()): u the cut, c credit from below, duties of the span.
+  ('period', 'days', 'int', 'none', false, '(u.upto - u.first_day + 1)', false, 'Days of the pay period.'),
+  ('period', 'period_index', 'int', 'none', false, 'u.period_index', false, 'Number of the period within its month, from 1.'),
+  ('period', 'is_last', 'bool', 'none', false, 'u.is_last', false, 'Whether it is the month''s last.'),
+  ('period', 'first_day', 'int', 'none', false, 'u.first_day', false, 'First day of the period, as days since 1970.'),
+  ('period', 'active_days', 'int', 'none', false, 'coalesce(duties.active_days, 0)', false, 'Days with a duty, period.'),
+  ('period', 'paid_credit', 'numeric', 'min', false, 'coalesce(c.paid_credit, 0)', false, 'Credit paid in the period.'),
+  ('period', 'guarantee_credit', 'numeric', 'min', false, 'coalesce(c.guarantee_credit, 0)', false, 'Credit that counts toward the guarantee, period.'),
+  ('period', 'threshold_credit', 'numeric', 'min', false, 'coalesce(c.threshold_credit, 0)', false, 'Credit that counts toward the overtime threshold, period.'),
+  ('period', 'open_duties', 'int', 'none', false, 'coalesce(duties.open_duties, 0)', false, 'Duties that have reported by midnight after the last day and are released later.'),
+  ('period', 'closed_duties', 'int', 'none', false, 'coalesce(duties.closed_duties, 0)', false, 'Duties released in the period, midnight after the last day included.'),
+  ('month', 'first_day', 'int', 'none', false, 'u.first_day', false, 'First day of the contract month, as days since 1970.'),
+  ('month', 'active_days', 'int', 'none', false, 'coalesce(duties.active_days, 0)', false, 'Days with a duty, month to date.'),
+  ('month', 'paid_credit', 'numeric', 'min', false, 'coalesce(c.paid_credit, 0)', false, 'Credit paid in the month to date.'),
+  ('month', 'guarantee_credit', 'numeric', 'min', false, 'coalesce(c.guarantee_credit, 0)', false, 'Credit that counts toward the guarantee, month to date.'),
+  ('month', 'threshold_credit', 'numeric', 'min', false, 'coalesce(c.threshold_credit, 0)', false, 'Credit that counts toward the overtime threshold, month to date.'),
+  ('month', 'open_duties', 'int', 'none', false, 'coalesce(duties.open_duties, 0)', false, 'Duties that have reported by midnight after the last day and are released later.'),
+  ('month', 'closed_duties', 'int', 'none', false, 'coalesce(duties.closed_duties, 0)', false, 'Duties released in the month to date, midnight after the last day included.'),
+  ('quarter', 'first_day', 'int', 'none', false, 'u.first_day', false, 'First day of the contract quarter, as days since 1970.'),
+  ('quarter', 'active_days', 'int', 'none', false, 'coalesce(duties.active_days, 0)', false, 'Days with a duty, quarter to date.'),
+  ('quarter', 'paid_credit', 'numeric', 'min', false, 'coalesce(c.paid_credit, 0)', false, 'Credit paid in the quarter to date.'),
+  ('quarter', 'guarantee_credit', 'numeric', 'min', false, 'coalesce(c.guarantee_credit, 0)', false, 'Credit that counts toward the guarantee, quarter to date.'),
+  ('quarter', 'threshold_credit', 'numeric', 'min', false, 'coalesce(c.threshold_credit, 0)', false, 'Credit that counts toward the overtime threshold, quarter to date.'),
+  ('year', 'first_day', 'int', 'none', false, 'u.first_day', false, 'First day of the contract year, as days since 1970.'),
+  ('year', 'active_days', 'int', 'none', false, 'coalesce(duties.active_days, 0)', false, 'Days with a duty, year to date.'),
+  ('year', 'paid_credit', 'numeric', 'min', false, 'coalesce(c.paid_credit, 0)', false, 'Credit paid in the year to date.'),
+  ('year', 'guarantee_credit', 'numeric', 'min', false, 'coalesce(c.guarantee_credit, 0)', false, 'Credit that counts toward the guarantee, year to date.'),
+  ('year', 'threshold_credit', 'numeric', 'min', false, 'coalesce(c.threshold_credit, 0)', false, 'Credit that counts toward the overtime threshold, year to date.')
 on conflict (level, name) do update set
   value_type = excluded.value_type,
   unit = excluded.unit,

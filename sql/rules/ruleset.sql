@@ -13,6 +13,44 @@ as $$
 $$;
 comment on function rules.accepted_generation(uuid) is 'Newest accepted generation of the rule graph; null where there is none.';
 
+-- The days whose terms a contract month can need: trips that reach into it began up to a month before.
+create or replace function rules.month_span(p_enterprise uuid, p_month date)
+returns daterange
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select daterange(p_month - 31, m.last_day + 2)
+  from crew.contract_month(p_enterprise, p_month) as m
+$$;
+comment on function rules.month_span(uuid, date) is
+'Days whose terms in force a contract month can need, from 31 days before it.
+p_enterprise: tenant; p_month: first day of the contract month.';
+
+-- Where a term in force looks back, the facts of earlier months are staged, with the terms of their time.
+create or replace function rules.staged_span(p_enterprise uuid, p_positions crew.crew_position[], p_span daterange)
+returns daterange
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select daterange(least(lower(p_span),
+      case when bool_or(t.calculation_formula ->> 'level' = 'year') then m.year - 31
+        when bool_or(t.calculation_formula ->> 'level' = 'quarter') then m.quarter - 31 end,
+      (m.month - 62 - make_interval(months => max(case when t.calculation_formula -> 'rolling' ->> 'months' ~ '^\d{1,2}$'
+        then (t.calculation_formula -> 'rolling' ->> 'months')::integer end)))::date,
+      m.month - 62 - max(case when t.calculation_formula -> 'rolling' ->> 'days' ~ '^\d{1,3}$'
+        then (t.calculation_formula -> 'rolling' ->> 'days')::integer end)),
+    upper(p_span))
+  from crew.contract_month(p_enterprise, lower(p_span) + 31) as m
+  left join rules.terms_in_force(p_enterprise) as t on t.applies_to && p_positions
+    and daterange(t.effective_date, t.expiration_date) && p_span
+  group by m.month, m.quarter, m.year
+$$;
+comment on function rules.staged_span(uuid, crew.crew_position[], daterange) is
+'The days whose terms a plan needs: rules.month_span(), longer where a term is of a quarter or year, or rolling.
+p_enterprise: tenant; p_positions: positions paid alike; p_span: from rules.month_span().';
+
 -- Positions under the same terms are paid by one plan.
 create or replace function rules.position_groups(p_enterprise uuid, p_span daterange)
 returns table (positions crew.crew_position[], term_ids uuid[])
@@ -54,6 +92,7 @@ begin
       v_settings := v_settings || (v_term.expanded - 'kind' - 'when' - 'note');
     end if;
   end loop;
+  v_settings := v_settings || jsonb_build_object('reach', rules.reach_of(p_terms));
   if v_settings ->> 'round_money' <> 'line' or v_settings ->> 'day_clock' <> 'base' then
     perform rules.refuse('CP205', 'settings', 'round_money is line and day_clock is base in what is offered', 'Leave them at their defaults.');
   end if;
@@ -101,7 +140,6 @@ declare
   v_leg_needs text[];
   v_duty_needs text[];
   v_trip_needs text[];
-  v_month_needs text[];
   v_all_airports boolean;
 begin
   select coalesce(jsonb_object_agg(t.name, jsonb_build_object('level', t.level)), '{}') into v_measures
@@ -111,18 +149,19 @@ begin
   select
     coalesce(array_agg(distinct n) filter (where t.level = 'leg'), '{}'),
     coalesce(array_agg(distinct n) filter (where t.level = 'duty'), '{}'),
-    coalesce(array_agg(distinct n) filter (where t.level = 'trip'), '{}'),
-    coalesce(array_agg(distinct n) filter (where t.level = 'month'), '{}')
-  into v_leg_needs, v_duty_needs, v_trip_needs, v_month_needs
+    coalesce(array_agg(distinct n) filter (where t.level = 'trip'), '{}')
+  into v_leg_needs, v_duty_needs, v_trip_needs
   from unnest(p_terms) as t
   cross join lateral unnest(coalesce((t.quantity).needs, '{}') || coalesce((t.gate).needs, '{}') || coalesce((t.price).needs, '{}')) as n;
 
-  -- What the month sums up must be there at the stage it is measured at.
-  select v_leg_needs || coalesce(array_agg('leg.' || split_part(n, '.', 2)), '{}') into v_leg_needs
-  from unnest(v_month_needs) as n
-  where split_part(n, '.', 1) = 'month'
-    and not exists (select from rules.facts as f where f.level = 'month' and f.name = split_part(n, '.', 2))
-    and coalesce(v_measures -> split_part(n, '.', 2) ->> 'level', 'leg') = 'leg';
+  -- What a span sums up must be there at the stage it is measured at.
+  select
+    v_leg_needs || coalesce(array_agg('leg.' || s.name) filter (where s.made_at = 'leg'), '{}'),
+    v_duty_needs || coalesce(array_agg('duty.' || s.name) filter (where s.made_at = 'duty'), '{}'),
+    v_trip_needs || coalesce(array_agg('trip.' || s.name) filter (where s.made_at = 'trip'), '{}')
+  into v_leg_needs, v_duty_needs, v_trip_needs
+  from unnest(rules.span_levels()) as span
+  cross join lateral rules.span_sums(p_terms, v_measures, span) as s;
 
   select array_agg(distinct need) into v_duty_needs
   from unnest(v_duty_needs || rules.needs_below('trip', v_trip_needs, v_measures)) as need;
@@ -132,14 +171,18 @@ begin
   step_no := 0;
   for name, statement in
     values
-      ('_zones', rules.plan_zones(v_all_airports)),
-      ('_people', rules.plan_people(p_positions, rules.rate_steps(p_terms))),
+      ('_zones', rules.plan_zones(v_all_airports, v_settings)),
+      ('_people', rules.plan_people(p_positions, rules.rate_steps(p_terms), v_settings)),
+      ('_held', rules.plan_held(v_settings)),
       ('_legs', rules.plan_legs(p_terms, v_leg_needs, v_settings, v_measures)),
       ('_duties', rules.plan_duties(p_terms, v_duty_needs, v_measures)),
       ('_days', rules.plan_days(p_terms)),
       ('_trips', rules.plan_trips(p_terms, v_trip_needs, v_measures)),
       ('_credit', rules.plan_credit(p_terms, v_settings)),
-      ('_months', rules.plan_months(p_terms, v_measures, v_settings)),
+      ('_periods', rules.plan_span(p_terms, 'period', v_measures, v_settings)),
+      ('_months', rules.plan_span(p_terms, 'month', v_measures, v_settings)),
+      ('_quarters', rules.plan_span(p_terms, 'quarter', v_measures, v_settings)),
+      ('_years', rules.plan_span(p_terms, 'year', v_measures, v_settings)),
       ('_lines', rules.plan_lines(p_terms, v_settings)),
       ('_findings', rules.plan_findings(p_terms, v_settings))
   loop
@@ -162,18 +205,19 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_span daterange := daterange(p_month - 31, (p_month + interval '1 month')::date + 1);
+  v_span daterange := rules.month_span(p_enterprise, p_month);
+  v_staged daterange := rules.staged_span(p_enterprise, p_positions, v_span);
   v_generation bigint := coalesce(rules.accepted_generation(p_enterprise), -1);
   v_hash text;
   v_id uuid;
   v_terms rules.compiled_term[];
 begin
   select encode(sha256(convert_to(concat_ws('|',
-      'plan-1', v_span, p_positions, v_generation,
+      'plan-1', v_span, v_staged, p_positions, v_generation,
       (select string_agg(concat_ws(':', t.id, t.recorded_at, t.priority, t.expiration_date, t.calculation_formula), ';' order by t.id)
         from rules.terms_in_force(p_enterprise) as t
         where t.applies_to && p_positions
-          and t.calculation_formula is not null and daterange(t.effective_date, t.expiration_date) && v_span),
+          and t.calculation_formula is not null and daterange(t.effective_date, t.expiration_date) && v_staged),
       (select string_agg(concat_ws(':', f.level, f.name, f.expression), ';' order by f.level, f.name) from rules.facts as f),
       (select string_agg(concat_ws(':', ft.name, ft.template), ';' order by ft.name) from rules.formula_types as ft),
       (select string_agg(concat_ws(':', s.id, s.level, s.pattern), ';' order by s.id) from graph.scenarios as s

@@ -134,7 +134,7 @@ class Airline:
                 """insert into crew.crew_months (enterprise_id, crew_member_id, month, line_type, award_credit_minutes, work_days, unpaid_days)
                    values (%s, %s, %s, %s, %s, %s, %s)""",
                 (
-                    self.id, self.crew[name], f"{month}-01", held.get("line", "LINE"), held.get("award"),
+                    self.id, self.crew[name], f"{month}-01" if len(str(month)) == 7 else month, held.get("line", "LINE"), held.get("award"),
                     held.get("work_days"), held.get("unpaid_days", 0),
                 ),
             )  # fmt: skip
@@ -221,6 +221,15 @@ class Airline:
             self.add_duty(crew, duty, trip)
         return trip
 
+    def add_months(self, given: list[Any]) -> None:
+        """Contract months that aren't calendar months: first and last day, and the first day of quarter and year where given."""
+        for month in given:
+            first, last, quarter, year = (*map(str, month), None, None)[:4]
+            self.conn.execute(
+                "insert into crew.contract_months (enterprise_id, month, last_day, quarter, year) values (%s, %s, %s, %s, %s)",
+                (self.id, first, last, quarter, year),
+            )
+
     def add_periods(self, given: list[Any]) -> None:
         for period in given:
             if isinstance(period, str):
@@ -230,14 +239,15 @@ class Airline:
                 first, last = (datetime.date.fromisoformat(str(p)) for p in period)
             period_id = stable_id(self.slug, "period", first)
             self.conn.execute(
-                """insert into pay.pay_periods (enterprise_id, id, start_date, end_date, pay_date, contract_month)
-                   values (%s, %s, %s, %s, %s, %s)""",
-                (self.id, period_id, first, last, last + datetime.timedelta(10), first.replace(day=1)),
+                """insert into pay.pay_periods (enterprise_id, id, start_date, end_date, pay_date)
+                   values (%s, %s, %s, %s, %s)""",
+                (self.id, period_id, first, last, last + datetime.timedelta(10)),
             )
             self.periods.append(period_id)
 
     def build(self, case: dict[str, Any]) -> None:
         """The rows of a case, its contract excepted."""
+        self.add_months(case.get("contract_months", []))
         for name, given in case["crew"].items():
             self.add_crew(str(name), given or {})
         for trip in case.get("trips", []):

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from crewpay_sync.importers.contract import read_contract
-from tests.golden.test_golden import check_pay
+from tests.golden.test_golden import check_pay, check_statement
 
 FOLDER = Path(__file__).parent / "contracts"
 CASES: dict[str, dict[str, Any]] = {
@@ -69,17 +69,6 @@ def paid(airlines: Callable[[], Any]) -> Callable[[str], Paid]:
     return get
 
 
-def explained(airline: Any, crew: str, period: int) -> list[tuple[Any, ...]]:
-    """The statement's lines, which another form of the plan recomputes from the facts as of the run."""
-    with airline.acting("payroll") as conn:
-        return sorted(
-            conn.execute(
-                "select level, term_code, quantity, amount from pay.explain(%s, %s) where outcome = 'paid'",
-                (airline.crew[crew], airline.periods[period - 1]),
-            ).fetchall()
-        )
-
-
 @pytest.mark.parametrize(
     ("contract", "case"),
     [(contract, case) for contract, given in CASES.items() for case in given["cases"]],
@@ -100,13 +89,7 @@ def test_contract(contract: str, case: str, paid: Callable[[str], Paid]) -> None
                 continue
             period = all_periods(contract).index(paid_in) + 1
             check_pay(made.airline, name, period, want)
-            stored = sorted(
-                (level, term, number, amount)
-                for level, term, _, number, amount in made.airline.lines(name, period)
-            )
-            assert explained(made.airline, name, period) == stored, (
-                f"the statement of {name} is what was paid"
-            )
+            check_statement(made.airline, name, period)
     names = {crew_name(contract, case, crew): crew for crew in given["crew"]}
     assert [
         [code, names[crew], level, term] for code, crew, level, term in made.findings if crew in names

@@ -57,6 +57,25 @@ def check_pay(airline: Any, crew: str, period: int, want: dict[str, Any]) -> Non
             )
 
 
+def explained(airline: Any, crew: str, period: int) -> list[tuple[Any, ...]]:
+    """The statement's lines, which another form of the plan recomputes from the facts as of the run."""
+    with airline.acting("payroll") as conn:
+        return sorted(
+            conn.execute(
+                "select level, term_code, quantity, amount from pay.explain(%s, %s) where outcome = 'paid'",
+                (airline.crew[crew], airline.periods[period - 1]),
+            ).fetchall()
+        )
+
+
+def check_statement(airline: Any, crew: str, period: int) -> None:
+    """The statement is what was stored."""
+    stored = sorted(
+        (level, term, number, amount) for level, term, _, number, amount in airline.lines(crew, period)
+    )
+    assert explained(airline, crew, period) == stored, f"the statement of {crew} is what was paid"
+
+
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_case(path: Path, airlines: Callable[[], Any]) -> None:
     case = read(path)
@@ -72,6 +91,7 @@ def test_case(path: Path, airlines: Callable[[], Any]) -> None:
         for period, want in enumerate(expected if isinstance(expected, list) else [expected], start=1):
             if want is not None:
                 check_pay(airline, crew, period, want)
+                check_statement(airline, crew, period)
 
     found = [list(f) for run in runs for f in airline.findings(run["id"])]
     assert found == case.get("findings", [])

@@ -64,6 +64,9 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "fact of a level below": ("CP203", credit("duty", basis="duty_minutes", when={"==": [{"var": "leg.delay_code"}, "MX"]})),
     "text isn't summed": ("CP203", credit("duty", basis="duty_minutes", when={"==": [{"var": "delay_code"}, "MX"]})),
     "computed value above": ("CP203", credit(value={"var": "trip.credit"})),
+    "what the month has come to, read by a leg": ("CP203", when({">": [{"var": "month.paid_credit"}, 60]})),
+    "what the quarter has come to, read by the month": ("CP203", pay("month", amount=5, when={">": [{"var": "quarter.paid_credit"}, 60]})),
+    "sum of the month read by a leg": ("CP203", when({">": [{"var": "month.block"}, 60]})),
     "measure that nobody defines": ("CP203", credit(basis="night")),
     # CP204 operators and types
     "unknown operator": ("CP204", when({"like": [{"var": "origin"}, "J%"]})),
@@ -102,7 +105,8 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     # CP205 not offered
     "treatment": ("CP205", {"type": "treatment", "level": "trip", "toward_guarantee": False}),
     "advance": ("CP205", {"type": "advance", "hours": 40}),
-    "quarter": ("CP205", pay("quarter", basis="block", per_hour=5)),
+    "level that isn't one": ("CP205", pay("decade", basis="block", per_hour=5)),
+    "window at the level of a quarter": ("CP205", pay("quarter", basis="block", per_hour=5, window=WINDOW)),
     "pay of a day": ("CP205", pay("day", basis="day_duties", per_unit=5)),
     "day reads a duty": ("CP203", credit("day", basis="duty_minutes")),
     "books split": ("CP205", credit("duty", basis="duty_minutes", books="split")),

@@ -162,11 +162,11 @@ def tables(conn: psycopg.Connection[Any]) -> dict[str, str]:
         names = ", ".join(f"**{p}**" if p in t["required"] else p for p in t["parameters"])
         lines.append(f"| `{t['name']}` | {t['kind']} | {names} | {cell(t['description'])} |")
     facts = conn.execute(
-        "select * from rules.facts order by array_position(array['leg', 'duty', 'day', 'trip', 'month', 'crew'], level), name"
+        "select * from rules.facts order by array_position(array['leg', 'duty', 'day', 'trip', 'period', 'month', 'quarter', 'year', 'crew'], level), name"
     ).fetchall()
     fact_lines = ["| level | name | type | meaning |", "|---|---|---|---|"]
     for f in facts:
-        if "_offset" in f["name"] or f["name"].endswith("_change") or f["name"] == "version_day":
+        if "_offset" in f["name"] or f["name"].endswith("_change") or f["name"] in ("version_day", "first_day"):
             continue  # the engine's own
         kind = {"int": "number", "numeric": "number", "text": "text", "bool": "true/false"}[f["value_type"]]
         kind = "minutes" if f["unit"] == "min" else kind
