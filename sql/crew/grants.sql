@@ -38,7 +38,7 @@ grant insert (enterprise_id, crew_member_id, month, line_type, award_credit_minu
   on crew.crew_months to crewpay_admin;
 
 grant select on crew.contract_months to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi;
-grant insert (enterprise_id, month, last_day, quarter, year), delete on crew.contract_months to crewpay_admin;
+grant insert (enterprise_id, month, last_day, quarter, year), update (last_day, quarter, year) on crew.contract_months to crewpay_admin;
 grant select, insert, update, delete on crew.contract_months to crewpay_definer;
 
 grant select, insert on crew.fact_versions to crewpay_definer;

@@ -20,12 +20,12 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select daterange(p_month - 31, m.last_day + 2)
+  select daterange(m.month - 31, m.last_day + 2)
   from crew.contract_month(p_enterprise, p_month) as m
 $$;
 comment on function rules.month_span(uuid, date) is
 'Days whose terms in force a contract month can need, from 31 days before it.
-p_enterprise: tenant; p_month: first day of the contract month.';
+p_enterprise: tenant; p_month: any day of the contract month.';
 
 -- Where a term in force looks back, the facts of earlier months are staged, with the terms of their time.
 create or replace function rules.staged_span(p_enterprise uuid, p_positions crew.crew_position[], p_span daterange)

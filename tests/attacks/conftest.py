@@ -233,6 +233,7 @@ from platform.enterprises e where e.id = t.enterprise_id;
 update rules.union_contract_terms t set term_title = 'Title of ' || e.name, term_text = 'Text of ' || e.name from platform.enterprises e where e.id = t.enterprise_id;
 update platform.users t set email = e.name || '-' || t.email, full_name = 'User of ' || e.name from platform.enterprises e where e.id = t.enterprise_id;
 update platform.enterprises set name = 'Air ' || name;
+insert into crew.contract_months (enterprise_id, month, last_day) select id, '2025-03-02', '2025-03-31' from platform.enterprises;
 insert into pay.payroll_payments (enterprise_id, crew_member_id, pay_period_id, component, amount, paid_on, reference)
 select m.enterprise_id, m.crew_member_id, p.id, 'flight_pay', amount + 0.41, '2026-02-05', 'paid-' || who
 from mark m join pay.pay_periods p on p.enterprise_id = m.enterprise_id;

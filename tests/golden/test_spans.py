@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 # Months that begin on 1 January, 1 February and 1 March 2013; the quarter's last month holds the clock change.
@@ -85,6 +85,8 @@ def paid(airlines: Callable[[], Any], case: dict[str, Any], periods: list[Any]) 
     return {key: amount for key, amount in sums.items() if amount}
 
 
+# Each example is three airlines and fifteen runs.
+@settings(max_examples=max(4, settings.default.max_examples // 8))
 @given(case=quarters(), seed=st.integers(0, 2**16))
 def test_periods_add_up_to_the_span(
     airlines: Callable[[], Any], case: dict[str, Any], seed: int
