@@ -273,7 +273,6 @@ from (values
   ('function', 'pay.run_groups', '{crewpay_definer}', 'execute'),
   ('function', 'pay.share_period', '{crewpay_definer}', 'execute'),
   ('function', 'pay.slice_members', '{crewpay_definer}', 'execute'),
-  ('function', 'pay.slice_tokens', '{crewpay_definer}', 'execute'),
   ('function', 'pay.span_arithmetic', '{crewpay_definer}', 'execute'),
   ('function', 'pay.stage', '{crewpay_definer}', 'execute'),
   ('function', 'pay.stage_adjustments', '{crewpay_definer}', 'execute'),
