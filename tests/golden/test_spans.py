@@ -88,9 +88,7 @@ def paid(airlines: Callable[[], Any], case: dict[str, Any], periods: list[Any]) 
 # Each example is three airlines and fifteen runs.
 @settings(max_examples=max(4, settings.default.max_examples // 8))
 @given(case=quarters(), seed=st.integers(0, 2**16))
-def test_periods_add_up_to_the_span(
-    airlines: Callable[[], Any], case: dict[str, Any], seed: int
-) -> None:
+def test_periods_add_up_to_the_span(airlines: Callable[[], Any], case: dict[str, Any], seed: int) -> None:
     whole = paid(airlines, case, MONTHS)
     assert paid(airlines, case, list(HALVES)) == whole, "a quarter in nine periods is the quarter in three"
     shuffled = copy.deepcopy(case)
@@ -113,7 +111,15 @@ def test_a_fact_corrected_in_an_earlier_month_counts_in_the_quarter(airlines: Ca
             for month in ("01-05", "02-05", "03-05")
         ],
     })  # fmt: skip
-    airline.load(airline.contract({"terms": {"Q": {"type": "pay", "level": "quarter", "basis": "block", "beyond": 12, "per_hour": 10}}}))
+    airline.load(
+        airline.contract(
+            {
+                "terms": {
+                    "Q": {"type": "pay", "level": "quarter", "basis": "block", "beyond": 12, "per_hour": 10}
+                }
+            }
+        )
+    )
     assert [airline.run(n)["total_amount"] for n in (1, 2, 3)] == [0, 0, 30]
     airline.conn.execute(
         "update crew.flights set actual_arrival = actual_arrival + interval '3 hours' where enterprise_id = %s and scheduled_departure < '2013-01-31'",
@@ -126,7 +132,11 @@ def test_a_fact_corrected_in_an_earlier_month_counts_in_the_quarter(airlines: Ca
 def test_contracts_within_the_month_stage_nothing_more(airlines: Callable[[], Any]) -> None:
     airline = airlines()
     airline.build({"crew": {"A": {"rate": 60}}})
-    airline.load(airline.contract({"terms": {"M": {"type": "leg_credit"}, "N": {"type": "monthly_guarantee", "hours": 5}}}))
+    airline.load(
+        airline.contract(
+            {"terms": {"M": {"type": "leg_credit"}, "N": {"type": "monthly_guarantee", "hours": 5}}}
+        )
+    )
     airline.run()
     steps = {
         row[0]: row[1]
@@ -134,7 +144,17 @@ def test_contracts_within_the_month_stage_nothing_more(airlines: Callable[[], An
             "select p.name, p.statement from rules.plans p where p.enterprise_id = %s", (airline.id,)
         )
     }
-    assert list(steps) == ["_zones", "_people", "_legs", "_duties", "_trips", "_credit", "_months", "_lines", "_findings"]
+    assert list(steps) == [
+        "_zones",
+        "_people",
+        "_legs",
+        "_duties",
+        "_trips",
+        "_credit",
+        "_months",
+        "_lines",
+        "_findings",
+    ]
     assert "@quarter" not in "".join(steps.values())
 
 

@@ -166,7 +166,11 @@ def tables(conn: psycopg.Connection[Any]) -> dict[str, str]:
     ).fetchall()
     fact_lines = ["| level | name | type | meaning |", "|---|---|---|---|"]
     for f in facts:
-        if "_offset" in f["name"] or f["name"].endswith("_change") or f["name"] in ("version_day", "first_day"):
+        if (
+            "_offset" in f["name"]
+            or f["name"].endswith("_change")
+            or f["name"] in ("version_day", "first_day")
+        ):
             continue  # the engine's own
         kind = {"int": "number", "numeric": "number", "text": "text", "bool": "true/false"}[f["value_type"]]
         kind = "minutes" if f["unit"] == "min" else kind
