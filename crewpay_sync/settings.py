@@ -28,6 +28,11 @@ class Settings(BaseSettings):
     neo4j_uri: str | None = None
     neo4j_user: str = "neo4j"
     neo4j_password: SecretStr | None = None
+    crewpay_smtp_url: SecretStr | None = None
+    crewpay_smtp_from: str = "crewpay@localhost"
+    crewpay_smtp_ca: Path | None = None
+    crewpay_webhook_url: SecretStr | None = None
+    crewpay_webhook_secret: SecretStr | None = None
     crewpay_home: Path = Path("/var/lib/crewpay")
     crewpay_port: int = 5815
     crewpay_neo4j_home: Path | None = None

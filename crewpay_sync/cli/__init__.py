@@ -22,6 +22,8 @@ COMMANDS: dict[str, str] = {
     "pay": "crewpay_sync.cli.pay:pay",
     "demo": "crewpay_sync.cli.demo:demo",
     "auth": "crewpay_sync.cli.auth:auth",
+    "jobs": "crewpay_sync.cli.jobs:jobs",
+    "notify": "crewpay_sync.cli.notify:notify",
     "docs": "crewpay_sync.cli.docs:docs",
     "bench": "crewpay_sync.cli.bench:bench",
     "sync": "crewpay_sync.cli.sync:sync",

@@ -71,11 +71,27 @@ def check_extensions(conn: psycopg.Connection[Any]) -> Check:
 
 def check_jobs(conn: psycopg.Connection[Any]) -> Check:
     here = _scalar(conn, "select setting from pg_settings where name = 'cron.database_name'")
-    ok = here == conn.info.dbname
-    says = "pg_cron runs jobs of this database" if ok else f"pg_cron serves {here or 'no database'}"
-    return Check(
-        "jobs", ok, says, "Preload pg_cron and set cron.database_name to this database, then restart."
-    )
+    if here != conn.info.dbname:
+        return Check(
+            "jobs", False, f"pg_cron serves {here or 'no database'}",
+            "Preload pg_cron and set cron.database_name to this database, then restart;"
+            " or let another scheduler call: crewpay jobs run --due",
+        )  # fmt: skip
+    if not _scalar(
+        conn, "select exists (select from pg_stat_activity where backend_type = 'pg_cron launcher')"
+    ):
+        return Check("jobs", False, "pg_cron's scheduler is not running", "Restart the server.")
+    trouble = conn.execute(
+        "select distinct name from ops.job_status where late or long or last_state in ('FAILED', 'LOST') order by 1"
+    ).fetchall()
+    if trouble:
+        return Check(
+            "jobs",
+            False,
+            f"late, too long or failed: {', '.join(r[0] for r in trouble)}",
+            "See: crewpay jobs list",
+        )
+    return Check("jobs", True, "pg_cron runs jobs of this database")
 
 
 def check_roles(conn: psycopg.Connection[Any]) -> Check:

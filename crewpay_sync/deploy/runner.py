@@ -6,7 +6,7 @@ import subprocess
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -335,6 +335,22 @@ def deploy(
     return result
 
 
+def _pause_jobs(conn: psycopg.Connection[Any], duration: str) -> bool:
+    """Scheduled jobs don't start while we work; false where the database has none yet. A deploy that dies is waited out."""
+    row = conn.execute("select to_regprocedure('ops.pause_jobs(interval, text)') is not null").fetchone()
+    if row and row[0]:
+        conn.execute("select ops.pause_jobs(%s::interval, 'deploy')", (duration,))
+        return True
+    return False
+
+
+def _wake_scheduler(conn: psycopg.Connection[Any]) -> None:
+    """pg_cron's scheduler may have read its list while there was none yet, and then sleeps for good; a reload wakes it."""
+    if exists(conn, "cron.job"):
+        with suppress(errors.InsufficientPrivilege):  # an operator who may not: the runbook says what to do
+            conn.execute("select pg_reload_conf()")
+
+
 def _run(
     conn: psycopg.Connection[Any],
     target: Target,
@@ -353,6 +369,7 @@ def _run(
     ).fetchone()
     assert row is not None  # noqa: S101
     run = row[0]
+    paused = _pause_jobs(conn, "30 minutes")
     try:
         if plan.migrations:
             say("migrations:")
@@ -372,6 +389,10 @@ def _run(
             (str(error) or type(error).__name__, result.migrations, run),
         )
         raise
+    finally:
+        if paused and not conn.closed:
+            _pause_jobs(conn, "0")
+    _wake_scheduler(conn)
     conn.execute(
         "update deploy.runs set state = 'succeeded', finished_at = now(), migrations = %s, statements = %s where id = %s",
         (result.migrations, result.statements, run),

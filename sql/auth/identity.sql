@@ -4,6 +4,7 @@
 --
 --   login is …                          app.current_enterprise_id   principal
 --   unknown or inactive                 not set                     null: sees no rows
+--   crewpay_jobs                        not set                     role jobs, no enterprise: the installation's rows only
 --   member of one enterprise            not set                     that membership
 --   member of several                   not set                     the role, no enterprise: sees no tenant's rows
 --   member of the one selected          set                         that membership
@@ -111,6 +112,12 @@ begin
         errcode = '28000',
         message = 'app.current_enterprise_id names no enterprise of this login',
         hint = 'Set it to the id of one of your own enterprises, or reset it.';
+    end if;
+    if session_user = 'crewpay_jobs' then
+      -- The scheduler works for the installation, too, and before there is an enterprise.
+      v_principal.login := session_user;
+      v_principal.role := 'jobs';
+      return v_principal;
     end if;
     return null;
   end if;

@@ -167,7 +167,7 @@ select
   j.name,
   j.schedule,
   j.enabled,
-  j.per_enterprise,
+  e.id as enterprise_id,
   ops.last_due(j.schedule, now()) as last_due_at,
   l.state as last_state,
   l.started_at as last_started_at,
@@ -178,20 +178,22 @@ select
     and coalesce(l.started_at, j.enabled_at) < ops.last_due(j.schedule, now() - j.max_lateness) as late,
   coalesce(l.state = 'RUNNING' and clock_timestamp() - l.started_at > j.max_duration, false) as long
 from ops.jobs as j
+left join platform.enterprises as e on j.per_enterprise
 left join lateral (
   select r.*
   from ops.job_runs as r
   where r.job_name = j.name
-    and r.enterprise_id is not distinct from (case when j.per_enterprise then (select auth.enterprise_id()) end)
+    and r.enterprise_id is not distinct from e.id
   order by r.started_at desc
   limit 1
-) as l on true;
+) as l on true
+where e.id is not null or not j.per_enterprise;
 comment on view ops.job_status is
-  'Every job with its last run: those for the enterprise selected, and those for the installation.';
+  'Every job with its last run: one row for the installation, or one for each enterprise that the caller sees.';
 comment on column ops.job_status.name is 'Job.';
 comment on column ops.job_status.schedule is 'Five fields of cron, GMT.';
 comment on column ops.job_status.enabled is 'Whether it is scheduled.';
-comment on column ops.job_status.per_enterprise is 'Whether it runs once for each enterprise.';
+comment on column ops.job_status.enterprise_id is 'Enterprise it works for; null: the installation.';
 comment on column ops.job_status.last_due_at is 'When it was last due.';
 comment on column ops.job_status.last_state is 'How its last run ended, or RUNNING.';
 comment on column ops.job_status.last_started_at is 'When its last run began.';
@@ -261,7 +263,7 @@ begin
         when k.trouble then ops.raise_alert(format('job:%s:%s', s.name, k.kind), 'HIGH', k.message) is not null
         else ops.clear_alert(format('job:%s:%s', s.name, k.kind)) end
     ) as told (done)
-    where s.per_enterprise = (v_enterprise is not null)
+    where s.enterprise_id is not distinct from v_enterprise
       and told.done is not null;
   end loop;
   perform set_config('app.current_enterprise_id', '', true);

@@ -1,7 +1,7 @@
 -- Table grants of schema platform. Who a person is (person_id) is never granted: separation of duties rests on it.
 
 grant select on platform.enterprises to
-  crewpay_definer, crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync;
+  crewpay_definer, crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync, crewpay_jobs;
 
 grant select on platform.users to crewpay_definer, crewpay_admin, crewpay_payroll, crewpay_service;
 grant insert (enterprise_id, id, email, full_name, subscription_tier, api_limits, preferences, deleted_at)

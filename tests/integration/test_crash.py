@@ -6,17 +6,12 @@ On a cluster of its own, made here and killed here.
 from __future__ import annotations
 
 import os
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,15 +20,8 @@ from crewpay_sync.database import Target
 from crewpay_sync.deploy import scratch
 from crewpay_sync.deploy.source import Tree
 from crewpay_sync.importers.synthetic import load_synthetic
-from crewpay_sync.output import CrewPayError
+from tests.clusters import Cluster, own_cluster, until
 
-BIN = Path(os.environ.get("PGBIN", "/usr/lib/postgresql/15/bin"))
-SETTINGS = {
-    "listen_addresses": "", "unix_socket_permissions": "0777", "shared_buffers": "32MB", "max_connections": "20", "wal_level": "minimal",
-    "max_wal_senders": "0", "autovacuum": "off", "timezone": "UTC", "max_worker_processes": "2",
-    # What the killed processes wrote stays with the kernel, which is not killed.
-    "fsync": "off",
-}  # fmt: skip
 PUBLISHED = (
     "select md5(string_agg(c::text, chr(10) order by c.id)) from pay.pay_calculations c",
     "select md5(string_agg(r::text, chr(10) order by r.id)) from pay.pay_runs r where r.state <> 'building'",
@@ -48,100 +36,10 @@ VISIBLE = {
 }
 
 
-class Cluster:
-    """A server in a temporary directory; started, killed and started again."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.postmaster: subprocess.Popen[bytes] | None = None
-        self.user = "postgres" if os.geteuid() == 0 else None
-        if self.user:
-            shutil.chown(home, self.user)
-        self._call(
-            "initdb",
-            "-D",
-            str(home / "data"),
-            "-U",
-            "postgres",
-            "-E",
-            "UTF8",
-            "--locale=C.UTF-8",
-            "-A",
-            "trust",
-            "-N",
-        )
-        lines = [f"{name} = '{value}'" for name, value in SETTINGS.items()]
-        with (home / "data" / "postgresql.conf").open("a", encoding="utf-8") as file:
-            file.write("\n".join([*lines, f"unix_socket_directories = '{home}'", ""]))
-
-    def _call(self, program: str, *args: str) -> None:
-        done = subprocess.run(
-            [BIN / program, *args], user=self.user, cwd="/", check=False, capture_output=True, text=True, timeout=60
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-
-    def start(self) -> None:
-        """A child of ours, so that we collect it: a postmaster that is dead but not collected counts as running."""
-        with (self.home / "log").open("a") as log:
-            self.postmaster = subprocess.Popen(
-                [BIN / "postgres", "-D", self.home / "data"],
-                user=self.user, cwd="/", stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
-        until(self.accepts, "the server accepts connections")
-
-    def accepts(self) -> bool:
-        assert self.postmaster
-        assert self.postmaster.poll() is None, (self.home / "log").read_text()
-        try:
-            self.target.connect().close()
-        except CrewPayError:
-            return False
-        return True
-
-    @property
-    def target(self) -> Target:
-        return Target((("dbname", "postgres"), ("host", str(self.home)), ("user", "postgres")))
-
-    def kill(self) -> None:
-        """SIGKILL for all of its processes, as a machine that stops; returns when they are gone."""
-        assert self.postmaster
-        pid = self.postmaster.pid
-        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-        self.postmaster.kill()
-        for child in children:
-            with suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-        self.postmaster.wait()
-        until(lambda: not any(alive(child) for child in children), "the server is gone")
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; one that only waits to be collected does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in ("Z", "X")
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.005)
-
-
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    home = Path(tempfile.mkdtemp(prefix="crewpay-crash-", dir="/var/tmp"))
-    made = None
-    try:
-        made = Cluster(home)
-        made.start()
+    with own_cluster() as made:
         yield made
-    finally:
-        if made and made.postmaster and made.postmaster.poll() is None:
-            made.kill()
-        shutil.rmtree(home)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,124 @@
+"""`crewpay jobs`: scheduled work without waiting for the scheduler, and without pg_cron at all."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from typing import Any
+
+import click
+import psycopg
+from psycopg.rows import dict_row
+
+from crewpay_sync.database import connect
+from crewpay_sync.importers.queries import query
+from crewpay_sync.output import (
+    FINDINGS,
+    USAGE,
+    CrewPayError,
+    from_database,
+    json_option,
+    print_error,
+    print_json,
+    print_table,
+    say,
+)
+
+
+def _rows(conn: psycopg.Connection[Any], name: str, values: Any = None) -> list[dict[str, Any]]:
+    """The rows of a statement of sql/jobs.sql."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query("jobs", name), values).fetchall()
+
+
+def scheduler(conn: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
+    """The connection as crewpay_jobs: jobs run with the scheduler's rights, whoever starts them."""
+    if conn.info.user != "crewpay_jobs":
+        conn.execute(query("jobs", "become_scheduler"))
+    return conn
+
+
+@click.group()
+def jobs() -> None:
+    """Scheduled work: list, run, pause."""
+
+
+@jobs.command("list")
+@json_option
+def list_command(as_json: bool) -> None:
+    """Every job with its schedule (GMT) and its last run; exit 1 when one is late, too long or failed."""
+    with closing(connect(direct=True, autocommit=True)) as conn:
+        found = _rows(conn, "list")
+        paused = _rows(conn, "paused_until")[0]["jobs_paused_until"]
+    trouble = any(row["late"] or row["long"] or row["last_state"] in {"FAILED", "LOST"} for row in found)
+    print_table(found, as_json=as_json, status="findings" if trouble else "ok", paused_until=paused)
+    if paused:
+        say(f"paused until {paused:%Y-%m-%d %H:%M} UTC")
+    if trouble:
+        sys.exit(FINDINGS)
+
+
+@jobs.command("run")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--due", is_flag=True, help="Run what is due: for cron(8) or systemd where there is no pg_cron."
+)
+@json_option
+def run_command(names: tuple[str, ...], due: bool, as_json: bool) -> None:
+    """Run jobs now, as the scheduler would; exit 1 when one failed."""
+    if bool(names) == due:
+        raise click.UsageError("name jobs, or say --due")
+    done: list[dict[str, Any]] = []
+    with closing(connect(direct=True, autocommit=True)) as conn:
+        for name in names:
+            if not _rows(conn, "known", (name,)):
+                raise CrewPayError(
+                    "CP330", f"there is no job {name}", hint="List them: crewpay jobs list", exit_code=USAGE
+                )
+        chosen = names or tuple(row["name"] for row in _rows(conn, "due"))
+        scheduler(conn)
+        for name in chosen:
+            try:
+                conn.execute(query("jobs", "run"), (name,))
+            except psycopg.Error as error:
+                failure = from_database(error)
+                done.append({"job": name, "state": "failed", "code": failure.code, "error": failure.detail})
+                if not as_json:
+                    print_error(failure)
+            else:
+                done.append({"job": name, "state": "done", "code": None, "error": None})
+                if not as_json:
+                    say(f"{name}: done")
+    failed = any(row["state"] == "failed" for row in done)
+    if as_json:
+        print_json(done, status="findings" if failed else "ok")
+    if failed:
+        sys.exit(FINDINGS)
+
+
+@jobs.command()
+@click.argument("name", required=False)
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000))
+@json_option
+def history(name: str | None, limit: int, as_json: bool) -> None:
+    """The last runs, of all jobs or of one."""
+    with closing(connect(direct=True, autocommit=True)) as conn:
+        print_table(_rows(conn, "history", {"job": name, "limit": limit}), as_json=as_json)
+
+
+@jobs.command()
+@click.option("--minutes", default=60, show_default=True, type=click.IntRange(1, 1440))
+@click.option("--reason", required=True, help="For the audit trail.")
+def pause(minutes: int, reason: str) -> None:
+    """Keep jobs from starting for a while; what runs goes on."""
+    with closing(connect(direct=True, autocommit=True)) as conn:
+        until = _rows(conn, "pause", (minutes, reason))[0]["pause_jobs"]
+    say(f"jobs are paused until {until:%Y-%m-%d %H:%M} UTC")
+
+
+@jobs.command()
+def resume() -> None:
+    """Let jobs start again."""
+    with closing(connect(direct=True, autocommit=True)) as conn:
+        conn.execute(query("jobs", "pause"), (0, "resumed"))
+    say("jobs start again")
