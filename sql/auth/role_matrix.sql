@@ -524,7 +524,7 @@ from (values
   ('table', 'pay.run_findings', '{crewpay_admin,crewpay_bi,crewpay_payroll,crewpay_service}', 'select'),
   ('table', 'pay.run_slices', '{crewpay_definer}', 'delete, insert, select, update'),
   ('table', 'pay.slice_results', '{crewpay_definer}', 'delete, insert, select, update'),
-  ('table', 'platform.enterprises', '{crewpay_admin,crewpay_bi,crewpay_crew,crewpay_definer,crewpay_payroll,crewpay_service,crewpay_sync}', 'select'),
+  ('table', 'platform.enterprises', '{crewpay_admin,crewpay_bi,crewpay_crew,crewpay_definer,crewpay_jobs,crewpay_payroll,crewpay_service,crewpay_sync}', 'select'),
   ('table', 'platform.system_configs', '{crewpay_admin}', 'insert (key, value, value_type, description, category, requires_restart, tenant_id, is_active, version, created_by), select, update (value, value_type, description, category, requires_restart, is_active)'),
   ('table', 'platform.system_configs', '{crewpay_bi,crewpay_crew,crewpay_definer,crewpay_jobs,crewpay_payroll,crewpay_service,crewpay_sync}', 'select'),
   ('table', 'platform.users', '{crewpay_admin}', 'insert (enterprise_id, id, email, full_name, subscription_tier, api_limits, preferences, deleted_at), select, update (email, full_name, subscription_tier, api_limits, preferences, deleted_at)'),

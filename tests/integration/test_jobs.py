@@ -173,7 +173,7 @@ def test_an_airline_that_fails_does_not_keep_others_from_their_turn(
         conn.execute("insert into platform.enterprises (name, slug) values (%s, %s)", (slug, slug))
     conn.execute(
         "insert into ops.jobs (name, schedule, command, per_enterprise, description) values ('each', '0 0 1 1 *',"
-        " 'select case when (select slug from platform.enterprises) = ''two'' then 1 / 0 else 1 end', true, 'test')"
+        " 'select 1 / case when (select slug from platform.enterprises) = ''two'' then 0 else 1 end', true, 'test')"
     )
     try:
         assert crewpay(database, "jobs", "run", "each").returncode == 1
