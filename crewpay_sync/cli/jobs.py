@@ -106,19 +106,28 @@ def history(name: str | None, limit: int, as_json: bool) -> None:
         print_table(_rows(conn, "history", {"job": name, "limit": limit}), as_json=as_json)
 
 
+def _paused(minutes: int, reason: str, as_json: bool) -> None:
+    """Sets how long jobs don't start, and says so."""
+    with closing(connect(direct=True, autocommit=True)) as conn:
+        conn.execute(query("jobs", "pause"), (minutes, reason))
+        until = _rows(conn, "paused_until")[0]["jobs_paused_until"]
+    if as_json:
+        print_json({"paused_until": until})
+    else:
+        say(f"jobs are paused until {until:%Y-%m-%d %H:%M} UTC" if until else "jobs start again")
+
+
 @jobs.command()
 @click.option("--minutes", default=60, show_default=True, type=click.IntRange(1, 1440))
 @click.option("--reason", required=True, help="For the audit trail.")
-def pause(minutes: int, reason: str) -> None:
+@json_option
+def pause(minutes: int, reason: str, as_json: bool) -> None:
     """Keep jobs from starting for a while; what runs goes on."""
-    with closing(connect(direct=True, autocommit=True)) as conn:
-        until = _rows(conn, "pause", (minutes, reason))[0]["pause_jobs"]
-    say(f"jobs are paused until {until:%Y-%m-%d %H:%M} UTC")
+    _paused(minutes, reason, as_json)
 
 
 @jobs.command()
-def resume() -> None:
+@json_option
+def resume(as_json: bool) -> None:
     """Let jobs start again."""
-    with closing(connect(direct=True, autocommit=True)) as conn:
-        conn.execute(query("jobs", "pause"), (0, "resumed"))
-    say("jobs start again")
+    _paused(0, "resumed", as_json)
