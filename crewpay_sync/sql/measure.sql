@@ -18,6 +18,25 @@ order by p.start_date;
 explain (analyze, wal, timing off, format json)
 select * from pay.run(auth.enterprise_id(), %(period)s);
 
+-- name: run_some
+select r.id
+from pay.run(auth.enterprise_id(), %(period)s, (
+  select array_agg(c.id)
+  from (select c.id from crew.crew_members c where c.enterprise_id = auth.enterprise_id() order by md5(c.employee_id) limit %(count)s) c)) r;
+
+-- name: compile
+-- As operator: the terms of the largest group of positions, compiled and assembled, as if nothing were stored.
+select count(*) as steps
+from (
+  select e.id, g.positions, daterange(%(month)s::date - 31, (%(month)s::date + interval '1 month')::date + 1) as span
+  from platform.enterprises e
+  cross join lateral rules.position_groups(e.id, daterange(%(month)s::date - 31, (%(month)s::date + interval '1 month')::date + 1)) as g
+  where e.slug = %(enterprise)s
+  order by cardinality(g.positions) desc
+  limit 1) as g
+cross join lateral rules.assemble_plan(
+  array(select t from rules.compile_terms(g.id, g.positions, g.span, rules.accepted_generation(g.id)) as t), g.positions) as s;
+
 -- name: last_run
 select r.crew_count, r.leg_count, r.line_count, r.total_amount, r.result_hash
 from pay.pay_runs r
