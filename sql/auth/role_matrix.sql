@@ -427,6 +427,7 @@ from (values
   ('schema', 'review', '{crewpay_admin,crewpay_crew,crewpay_definer,crewpay_jobs,crewpay_payroll,crewpay_service}', 'usage'),
   ('schema', 'rules', '{crewpay_admin,crewpay_crew,crewpay_definer,crewpay_payroll,crewpay_service,crewpay_sync}', 'usage'),
   ('schema', 'travel', '{crewpay_admin,crewpay_crew,crewpay_definer,crewpay_jobs,crewpay_payroll,crewpay_service}', 'usage'),
+  ('sequence', 'audit.audit_log_entry_no_seq', '{crewpay_definer}', 'usage'),
   ('table', 'audit.audit_log', '{crewpay_definer}', 'insert, select'),
   ('table', 'audit.audit_log', '{crewpay_admin,crewpay_payroll}', 'select'),
   ('table', 'auth.principals', '{crewpay_admin,crewpay_definer}', 'select'),
