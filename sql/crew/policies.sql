@@ -165,14 +165,14 @@ comment on policy definer_tenant on crew.contract_months is 'Functions act in th
 drop policy if exists admin_all_data on crew.contract_months;
 create policy admin_all_data on crew.contract_months
   for all to crewpay_admin
-  using ((select auth.role()) = 'admin' and enterprise_id = (select auth.enterprise_id()))
-  with check ((select auth.role()) = 'admin' and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() = 'admin') and enterprise_id = (select auth.enterprise_id()))
+  with check ((select auth.role() = 'admin') and enterprise_id = (select auth.enterprise_id()));
 comment on policy admin_all_data on crew.contract_months is 'Administrators: all rows of their enterprise.';
 
 drop policy if exists tenant_read on crew.contract_months;
 create policy tenant_read on crew.contract_months
   for select to crewpay_crew, crewpay_payroll, crewpay_service, crewpay_bi
-  using ((select auth.role()) in ('crew', 'payroll', 'service_role', 'bi')
+  using ((select auth.role() in ('crew', 'payroll', 'service_role', 'bi'))
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on crew.contract_months is 'Read: all rows of the own enterprise.';
 

@@ -66,7 +66,7 @@ comment on policy definer_tenant on graph.links is 'Functions act in the caller'
 drop policy if exists sync_read on graph.links;
 create policy sync_read on graph.links
   for select to crewpay_admin, crewpay_sync
-  using ((select auth.role()) in ('admin', 'sync') and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() in ('admin', 'sync')) and enterprise_id = (select auth.enterprise_id()));
 comment on policy sync_read on graph.links is 'Read: administrators and the daemon, their own enterprise.';
 
 drop policy if exists definer_tenant on graph.outbox;
@@ -79,7 +79,7 @@ comment on policy definer_tenant on graph.outbox is 'Functions act in the caller
 drop policy if exists sync_read on graph.outbox;
 create policy sync_read on graph.outbox
   for select to crewpay_admin, crewpay_sync
-  using ((select auth.role()) in ('admin', 'sync') and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() in ('admin', 'sync')) and enterprise_id = (select auth.enterprise_id()));
 comment on policy sync_read on graph.outbox is 'Read: administrators and the daemon, their own enterprise.';
 
 drop policy if exists definer_tenant on graph.dead_letters;
@@ -92,7 +92,7 @@ comment on policy definer_tenant on graph.dead_letters is 'Functions act in the 
 drop policy if exists sync_read on graph.dead_letters;
 create policy sync_read on graph.dead_letters
   for select to crewpay_admin, crewpay_sync
-  using ((select auth.role()) in ('admin', 'sync') and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() in ('admin', 'sync')) and enterprise_id = (select auth.enterprise_id()));
 comment on policy sync_read on graph.dead_letters is 'Read: administrators and the daemon, their own enterprise.';
 
 drop policy if exists definer_tenant on graph.staged;
@@ -105,7 +105,7 @@ comment on policy definer_tenant on graph.staged is 'Functions act in the caller
 drop policy if exists sync_read on graph.staged;
 create policy sync_read on graph.staged
   for select to crewpay_admin, crewpay_sync
-  using ((select auth.role()) in ('admin', 'sync') and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() in ('admin', 'sync')) and enterprise_id = (select auth.enterprise_id()));
 comment on policy sync_read on graph.staged is 'Read: administrators and the daemon, their own enterprise.';
 
 drop policy if exists definer_tenant on graph.proposals;
@@ -118,7 +118,7 @@ comment on policy definer_tenant on graph.proposals is 'Functions act in the cal
 drop policy if exists sync_read on graph.proposals;
 create policy sync_read on graph.proposals
   for select to crewpay_admin, crewpay_sync
-  using ((select auth.role()) in ('admin', 'sync') and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() in ('admin', 'sync')) and enterprise_id = (select auth.enterprise_id()));
 comment on policy sync_read on graph.proposals is 'Read: administrators and the daemon, their own enterprise.';
 
 drop policy if exists definer_tenant on graph.proposal_findings;
@@ -131,5 +131,5 @@ comment on policy definer_tenant on graph.proposal_findings is 'Functions act in
 drop policy if exists sync_read on graph.proposal_findings;
 create policy sync_read on graph.proposal_findings
   for select to crewpay_admin, crewpay_sync
-  using ((select auth.role()) in ('admin', 'sync') and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() in ('admin', 'sync')) and enterprise_id = (select auth.enterprise_id()));
 comment on policy sync_read on graph.proposal_findings is 'Read: administrators and the daemon, their own enterprise.';
