@@ -10,8 +10,6 @@ drop policy if exists tenant_read on platform.enterprises;
 create policy tenant_read on platform.enterprises
   for select to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync, crewpay_jobs
   using ((select auth.role() in ('crew', 'admin', 'payroll', 'service_role', 'bi', 'sync', 'jobs'))
-  for select to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync
-  using ((select auth.role() in ('crew', 'admin', 'payroll', 'service_role', 'bi', 'sync'))
     and id = (select auth.enterprise_id()));
 comment on policy tenant_read on platform.enterprises is 'Everybody sees the own enterprise.';
 
