@@ -121,6 +121,8 @@ class Lane:
         try:
             self.graph.prepare()
         except neo4j_errors.ClientError as error:
+            if isinstance(error, neo4j_errors.AuthError):
+                raise
             raise CrewPayError(
                 "CP943",
                 "a constraint of the rule graph can't be made in Neo4j",

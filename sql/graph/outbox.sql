@@ -2,6 +2,36 @@
 -- A key says that something changed, never what: the content is read when it is applied, so order and repetition don't matter.
 -- The functions belong to crewpay_owner: writers have no right to the queue, and an FAA rule concerns every enterprise.
 
+-- A node that is made of several tables changes with each of them: what an interpretation requires are rules that are on record.
+create or replace function graph.queue_dependants(p_enterprise uuid, p_entity text, p_codes text[])
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if cardinality(p_codes) = 0 then
+    return;
+  end if;
+  if p_entity = 'term' then
+    insert into graph.outbox (enterprise_id, entity, key)
+    select distinct j.enterprise_id, 'interpretation', j.interpretation_id::text
+    from rules.interpretation_contract_terms as j
+    join rules.union_contract_terms as t on t.enterprise_id = j.enterprise_id and t.id = j.contract_term_id
+    where j.enterprise_id = p_enterprise and t.term_code = any (p_codes);
+  else
+    insert into graph.outbox (enterprise_id, entity, key)
+    select distinct j.enterprise_id, 'interpretation', j.interpretation_id::text
+    from rules.interpretation_faa_rules as j
+    join rules.faa_rules as r on r.id = j.faa_rule_id
+    where j.enterprise_id = p_enterprise and r.rule_code = any (p_codes);
+  end if;
+end
+$$;
+revoke all on function graph.queue_dependants(uuid, text, text[]) from public;
+comment on function graph.queue_dependants(uuid, text, text[]) is
+'Queues the interpretations that rest on rules which came or went.
+p_enterprise: tenant; p_entity: term or faa_rule; p_codes: their codes.';
+
 create or replace function graph.tg_queue_term()
 returns trigger
 language plpgsql
@@ -16,11 +46,21 @@ begin
     select distinct o.enterprise_id, 'term', o.term_code
     from old_rows as o
     join graph.links as l on l.enterprise_id = o.enterprise_id;
+    get diagnostics v_rows = row_count;
+    if v_rows > 0 then
+      perform graph.queue_dependants(l.enterprise_id, 'term', array(select o.term_code from old_rows as o where o.enterprise_id = l.enterprise_id))
+      from graph.links as l;
+    end if;
   elsif tg_op = 'INSERT' then
     insert into graph.outbox (enterprise_id, entity, key)
     select distinct n.enterprise_id, 'term', n.term_code
     from new_rows as n
     join graph.links as l on l.enterprise_id = n.enterprise_id;
+    get diagnostics v_rows = row_count;
+    if v_rows > 0 then
+      perform graph.queue_dependants(l.enterprise_id, 'term', array(select n.term_code from new_rows as n where n.enterprise_id = l.enterprise_id))
+      from graph.links as l;
+    end if;
   else
     insert into graph.outbox (enterprise_id, entity, key)
     select c.enterprise_id, 'term', c.term_code
@@ -30,8 +70,18 @@ begin
       select o.enterprise_id, o.term_code from old_rows as o
     ) as c
     join graph.links as l on l.enterprise_id = c.enterprise_id;
+    get diagnostics v_rows = row_count;
+    if v_rows > 0 then
+      perform graph.queue_dependants(l.enterprise_id, 'term', array(
+        select c.term_code
+        from (
+          select n.term_code, n.superseded_at is null as on_record from new_rows as n where n.enterprise_id = l.enterprise_id
+          except
+          select o.term_code, o.superseded_at is null from old_rows as o where o.enterprise_id = l.enterprise_id
+        ) as c))
+      from graph.links as l;
+    end if;
   end if;
-  get diagnostics v_rows = row_count;
   if v_rows > 0 then
     perform pg_notify('crewpay_graph', '');
   end if;
@@ -39,7 +89,7 @@ begin
 end
 $$;
 revoke all on function graph.tg_queue_term() from public;
-comment on function graph.tg_queue_term() is 'Trigger: queues the codes of changed terms for Neo4j.';
+comment on function graph.tg_queue_term() is 'Trigger: queues the codes of changed terms for Neo4j, and what rests on those that came or went.';
 
 create or replace trigger union_contract_terms_80_queue_insert
   after insert on rules.union_contract_terms
@@ -65,19 +115,19 @@ language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_rows bigint;
 begin
   if tg_op = 'DELETE' then
     insert into graph.outbox (enterprise_id, entity, key)
     select distinct l.enterprise_id, 'faa_rule', o.rule_code
     from old_rows as o
     cross join graph.links as l;
+    perform graph.queue_dependants(l.enterprise_id, 'faa_rule', array(select o.rule_code from old_rows as o)) from graph.links as l;
   elsif tg_op = 'INSERT' then
     insert into graph.outbox (enterprise_id, entity, key)
     select distinct l.enterprise_id, 'faa_rule', n.rule_code
     from new_rows as n
     cross join graph.links as l;
+    perform graph.queue_dependants(l.enterprise_id, 'faa_rule', array(select n.rule_code from new_rows as n)) from graph.links as l;
   else
     insert into graph.outbox (enterprise_id, entity, key)
     select l.enterprise_id, 'faa_rule', c.rule_code
@@ -87,9 +137,16 @@ begin
       select o.rule_code from old_rows as o
     ) as c
     cross join graph.links as l;
+    perform graph.queue_dependants(l.enterprise_id, 'faa_rule', array(
+      select c.rule_code
+      from (
+        select n.rule_code, n.superseded_at is null as on_record from new_rows as n
+        except
+        select o.rule_code, o.superseded_at is null from old_rows as o
+      ) as c))
+    from graph.links as l;
   end if;
-  get diagnostics v_rows = row_count;
-  if v_rows > 0 then
+  if exists (select from graph.links) then
     perform pg_notify('crewpay_graph', '');
   end if;
   return null;

@@ -106,6 +106,42 @@ comment on function pay.leg_headings(uuid, bigint[], timestamptz) is
 'Legs for people: departure (minutes since 1970 UTC) and a line with flight, route, scheduled and actual times and block.
 p_enterprise: tenant; p_leg_nos: legs; p_as_of: facts on record then.';
 
+-- Where the contract says nothing of its own, the rule graph decides where a term applies and which one gives way: said by name.
+create or replace function pay.graph_reasons(p_calculation pay.pay_calculations)
+returns table (generation bigint, term_no smallint, term_code text, reason text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with cited as (
+    select distinct on (u.term_code) r.graph_generation, t.term_no, u.term_code::text as term_code
+    from rules.rulesets as r
+    join rules.ruleset_terms as t on t.enterprise_id = r.enterprise_id and t.ruleset_id = r.id
+    join rules.union_contract_terms as u on u.enterprise_id = t.enterprise_id and u.id = t.term_id
+    where r.enterprise_id = p_calculation.enterprise_id
+      and r.id = p_calculation.ruleset_id
+      and t.term_no = any (p_calculation.line_term)
+    order by u.term_code, t.term_no
+  )
+  select c.graph_generation, c.term_no, c.term_code, format('applies to %s (%s): %s', s.name, s.id, s.description)
+  from cited as c
+  join graph.edges as e on e.enterprise_id = p_calculation.enterprise_id and e.generation = c.graph_generation
+    and e.kind = 'APPLIES_TO' and e.from_code = c.term_code
+  join graph.scenarios as s on s.enterprise_id = e.enterprise_id and s.generation = e.generation and s.id = e.to_code
+  union all
+  select c.graph_generation, c.term_no, c.term_code,
+    format('conflicts with %s, %s%s', case when e.from_code = c.term_code then e.to_code else e.from_code end,
+      e.properties ->> 'resolutionMethod', ': ' || (e.properties ->> 'notes'))
+  from cited as c
+  join graph.edges as e on e.enterprise_id = p_calculation.enterprise_id and e.generation = c.graph_generation
+    and e.kind = 'CONFLICTS_WITH' and c.term_code in (e.from_code, e.to_code)
+$$;
+revoke all on function pay.graph_reasons(pay.pay_calculations) from public;
+grant execute on function pay.graph_reasons(pay.pay_calculations) to crewpay_definer;
+comment on function pay.graph_reasons(pay.pay_calculations) is
+'What the rule graph says about the terms that a result cites: the scenarios they apply to, and what they conflict with.
+p_calculation: a result; its ruleset names the generation.';
+
 create or replace function pay.explain(p_crew_member uuid, p_period uuid)
 returns table (
   item_no integer, level text, node bigint, heading text, component pay.component, term_code text, label text,
@@ -298,6 +334,14 @@ begin
     union all
     select 4, null, null, null, 'period', a.node, 1, 0::smallint, null, 'adjustment', 'ADJUSTMENT', a.reason, a.quantity, a.text, a.cents * 0.01, 'paid'
     from adjustments as a
+    union all
+    select 5, null, null, null, 'graph', null, 0, 0::smallint, format('Rule graph, generation %s', min(g.generation)), null, null, null, null, null, null, 'heading'
+    from pay.graph_reasons(v_calculation) as g
+    having count(*) > 0
+    union all
+    select 5, null, null, null, 'graph', null, row_number() over (order by g.term_no, g.reason)::integer, g.term_no, null, t.component, g.term_code, t.label, null, g.reason, null, 'reason'
+    from pay.graph_reasons(v_calculation) as g
+    join terms as t on t.term_no = g.term_no
   )
   select
     row_number() over (order by i.block, i.trip_at nulls first, i.report nulls first, i.leg_at nulls first,
@@ -311,7 +355,8 @@ alter function pay.explain(uuid, uuid) owner to crewpay_definer;
 grant execute on function pay.explain(uuid, uuid) to crewpay_crew, crewpay_payroll, crewpay_admin, crewpay_service;
 comment on function pay.explain(uuid, uuid) is
 'The current result of a crew member and period explained: total, components, then trips, duties and legs with every line''s clause and arithmetic,
-the spans, and adjustments with their reason.
+the spans, adjustments with their reason, and what the rule graph says about the clauses.
 p_crew_member: crew members see only themselves; p_period: pay period.
-outcome: total, component, heading, paid (a line), lost (a candidate of a greatest-of that did not win).
+outcome: total, component, heading, paid (a line), lost (a candidate of a greatest-of that did not win), reason (why the clause
+applies, by the rule graph).
 Raises CP214 (no result that you may see), 42501.';

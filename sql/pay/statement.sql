@@ -105,15 +105,16 @@ begin
     from pay.explain(v_crew_member, v_period.id) as e
     cross join lateral (select case e.level when 'duty' then '  ' when 'day' then '  ' when 'leg' then '    ' else '' end) as margin (indent)
     cross join lateral (
-      -- An empty row before each trip, span and the adjustments.
+      -- An empty row before each trip, span, the adjustments and the rule graph.
       select '', 0
-      where e.outcome = 'heading' and e.level in ('trip', 'period', 'month', 'quarter', 'year')
+      where e.outcome = 'heading' and e.level in ('trip', 'period', 'month', 'quarter', 'year', 'graph')
       union all
       select case e.outcome
         when 'total' then pay.statement_row('TOTAL', e.amount)
         when 'component' then pay.statement_row('  ' || replace(e.component::text, '_', ' '), e.amount)
         when 'heading' then margin.indent || e.heading || case when e.level = 'leg' then '' else coalesce('  [' || e.arithmetic || ']', '') end
         when 'paid' then pay.statement_row(margin.indent || '  ' || rpad(e.term_code, 18) || ' ' || e.label || ': ' || e.arithmetic, e.amount)
+        when 'reason' then '  ' || rpad(e.term_code, 18) || ' ' || e.arithmetic
         else margin.indent || '  ' || rpad(e.term_code, 18) || ' (' || e.label || ' ' || e.arithmetic || ')' end, 1
     ) as printed (line, line_no)
     where e.outcome <> 'component' or e.amount <> 0
@@ -129,4 +130,4 @@ grant execute on function pay.statement(text, date) to crewpay_crew, crewpay_pay
 comment on function pay.statement(text, date) is
 'The pay statement of a crew member in a month as lines of text: total, components, then every trip, duty and leg with clause and arithmetic.
 p_employee_id: employee number (crew: their own); p_month: any day of the calendar month; the contract month is the one that holds its 15th.
-In brackets: candidates of a greatest-of that did not win. Raises CP214, 42501.';
+In brackets: candidates of a greatest-of that did not win. Last, what the rule graph says about the clauses. Raises CP214, 42501.';

@@ -111,7 +111,7 @@ def driver(neo4j_server: Server) -> Iterator[neo4j.Driver]:
     """The curator's connection, to an empty graph."""
     target = neo4j_server.target
     with neo4j.GraphDatabase.driver(
-        target.uri, auth=(target.user, target.password.get_secret_value()), notifications_min_severity="WARNING"
+        target.uri, auth=(target.user, target.password.get_secret_value()), notifications_min_severity="OFF"
     ) as made:
         made.verify_connectivity()
         wipe(made)

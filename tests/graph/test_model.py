@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import neo4j
 import pytest
 
 from crewpay_sync.importers.contract import load_contract
@@ -124,3 +126,18 @@ def test_airlines_are_kept_apart(airline: Any) -> None:
     assert [f["code"] for f in json.loads(done.stdout)["data"]["findings"]] == ["OTHER_ENTERPRISE"]
     airline.crewpay("sync", "backflow", "--enterprise", "other")
     assert airline.generation() == 0
+
+
+def test_nothing_that_neo4j_will_drop(airline: Any) -> None:
+    """Every statement of ours is planned without a warning of deprecation."""
+    airline.crewpay("sync", "run", "--once")
+    own = re.split(r"^// name: \w+\n", (ROOT / "crewpay_sync/sync/statements.cypher").read_text(), flags=re.MULTILINE)[1:]
+    named = [p.read_text() for p in (ROOT / "graph" / "queries").glob("*.cypher")]
+    assert len(own) > 20
+    target = airline.neo4j
+    with neo4j.GraphDatabase.driver(target.uri, auth=(target.user, target.password.get_secret_value())) as driver:
+        for text in own + named:
+            names = set(re.findall(r"\$(\w+)", text))
+            _, summary, _ = driver.execute_query("EXPLAIN " + text, {n: [] if n in ("rows", "keys", "columns") else 1 for n in names})
+            told = [s for s in summary.gql_status_objects if s.classification == "DEPRECATION"]
+            assert told == [], (text, told)
