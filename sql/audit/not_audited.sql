@@ -40,6 +40,7 @@ from (values
   ('rules.facts',                'Reference data, loaded by deploy.'),
   ('rules.formula_types',        'Reference data, loaded by deploy.'),
   ('rules.term_overlays',        'Gone before the transaction that made it ends.'),
+  ('rules.formula_parameters',   'Reference data, loaded by deploy.'),
   ('rules.rulesets',             'Derived from audited terms and identified by a hash.'),
   ('rules.ruleset_terms',        'Derived from audited terms and covered by the ruleset''s hash.'),
   ('rules.plans',                'Derived from audited terms and covered by the ruleset''s hash.')

@@ -25,6 +25,7 @@ values
   ('CP205', 'term not supported', 'The message names what is missing.'),
   ('CP206', 'conflict can''t be resolved, or components depend on each other in a circle', 'Give the CONFLICTS_WITH edge a resolution method, or remove an edge of the circle.'),
   ('CP207', 'two versions of a term would be in force at once', 'End the one where the other begins: expires is the first day on which a version no longer holds.'),
+  ('CP208', 'pay was computed by this version of a term', 'Load the change: it becomes a version of its own (crewpay contract load).'),
   ('CP210', 'a run of this period is in progress', 'Wait until it has finished.'),
   ('CP211', 'the period is not open', 'Only an open period is computed and changed directly; book the correction in an open one.'),
   ('CP212', 'the checks of a run failed', 'The detail names the check; nothing was published.'),

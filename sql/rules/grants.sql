@@ -1,6 +1,6 @@
 -- Table grants of schema rules. A term's recorded time is the database's own: it says what was known when.
 
-grant select on rules.faa_rules, rules.facts, rules.formula_types
+grant select on rules.faa_rules, rules.facts, rules.formula_types, rules.formula_parameters
   to crewpay_definer, crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync;
 
 grant select on rules.union_contract_terms, rules.rule_interpretations,
@@ -14,10 +14,10 @@ grant insert (enterprise_id, id, term_code, term_category, term_title, term_text
   on rules.union_contract_terms to crewpay_admin;
 grant update (term_title, term_text, term_category, calculation_formula, effective_date, expiration_date, applies_to, priority, superseded_at)
   on rules.union_contract_terms to crewpay_admin;
-grant insert (enterprise_id, id, scenario_description, applicable_faa_rule_ids, applicable_contract_term_ids,
+grant insert (enterprise_id, id, interpretation_code, scenario_description, applicable_faa_rule_ids, applicable_contract_term_ids,
               interpretation, example_calculation, confidence_score)
   on rules.rule_interpretations to crewpay_admin;
-grant update (scenario_description, applicable_faa_rule_ids, applicable_contract_term_ids,
+grant update (interpretation_code, scenario_description, applicable_faa_rule_ids, applicable_contract_term_ids,
               interpretation, example_calculation, confidence_score)
   on rules.rule_interpretations to crewpay_admin;
 

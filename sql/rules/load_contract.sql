@@ -9,58 +9,63 @@ parallel safe
 return coalesce(p_term - 'code' - 'expires' - 'note' = '{}' and p_term ? 'code' and jsonb_typeof(p_term -> 'expires') = 'string', false);
 comment on function rules.is_ending(jsonb) is 'Whether a term of a contract document only ends what is in force: {"code", "expires"}.';
 
--- What stands around a formula: named with the clause before any type is cast.
-create or replace function rules.check_term_head(p_term jsonb)
+-- Everything that is wrong with the form of a document, with the clause it is in. Places in a formula count from the formula.
+create or replace function rules.document_errors(p_contract jsonb)
+returns table (clause text, json_path text, code text, problem text, hint text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with errors as (
+    select e.*, regexp_match(e.json_path, '^\$\.(terms|scenarios|components|edges)\[(\d+)\](?:\.formula(?=[.\[]))?(.*)$') as place
+    from rules.contract_schema() as s (schema)
+    cross join lateral rules.schema_errors(s.schema, p_contract) as e
+  )
+  select
+    case
+      when e.place is null then '(contract)'
+      when e.place[1] = 'terms' then coalesce(p_contract -> 'terms' -> e.place[2]::integer ->> 'code', format('terms[%s]', e.place[2]))
+      else format('(%s[%s])', e.place[1], e.place[2])
+    end,
+    coalesce('$' || e.place[3], e.json_path), e.code, e.problem, e.hint
+  from errors as e
+  union all
+  select t ->> 'code', '$.expires', 'CP202', 'it would stop applying before it begins', 'expires is the first day on which it no longer holds.'
+  from jsonb_array_elements(p_contract -> 'terms') as t
+  where rules.is_date(t ->> 'expires') and rules.is_date(t ->> 'effective') and t ->> 'expires' <= t ->> 'effective'
+    and not exists (select from errors)
+  union all
+  select t ->> 'code', '$.effective', 'CP202', 'the version stands in the document twice', 'Keep one of the two.'
+  from jsonb_array_elements(p_contract -> 'terms') as t
+  where t ? 'effective' and not exists (select from errors)
+  group by t ->> 'code', t ->> 'effective'
+  having count(*) > 1
+$$;
+comment on function rules.document_errors(jsonb) is
+'Everything that is wrong with the form of a contract document: clause, place within it, code, problem, what to do.
+p_contract: the document.';
+
+-- Raises the first of some faults, and names the others in the detail.
+create or replace function rules.refuse_all(p_clauses text[], p_paths text[], p_codes text[], p_problems text[], p_hints text[])
 returns void
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_where text := coalesce(p_term ->> 'code', '(without code)');
-  v_bad text;
 begin
-  select key into v_bad
-  from jsonb_object_keys(p_term) as key
-  where key not in ('code', 'category', 'title', 'text', 'applies_to', 'effective', 'expires', 'priority', 'formula', 'note')
-  limit 1;
-  if found then
-    perform rules.refuse('CP202', v_where || ' $.' || v_bad, format('a term has no %s', v_bad),
-      'code, category, title, text, applies_to, effective; optional: expires, priority, formula.');
-  end if;
-  if p_term ? 'category' and p_term ->> 'category' <> all (enum_range(null::rules.term_category)::text[]) then
-    perform rules.refuse('CP202', v_where || ' $.category', format('unknown category %s', p_term ->> 'category'),
-      array_to_string(enum_range(null::rules.term_category)::text[], ', ') || '.');
-  end if;
-  if p_term ? 'applies_to' and jsonb_typeof(p_term -> 'applies_to') <> 'array' then
-    perform rules.refuse('CP202', v_where || ' $.applies_to', 'applies_to is a list of positions', 'Write ["CAPTAIN", "FIRST_OFFICER"].');
-  end if;
-  select listed into v_bad
-  from jsonb_array_elements_text(p_term -> 'applies_to') as listed
-  where listed <> all (enum_range(null::crew.crew_position)::text[])
-  limit 1;
-  if found then
-    perform rules.refuse('CP202', v_where || ' $.applies_to', format('unknown position %s', v_bad),
-      array_to_string(enum_range(null::crew.crew_position)::text[], ', ') || '.');
-  end if;
-  foreach v_bad in array array['effective', 'expires'] loop
-    if p_term ? v_bad and not coalesce(rules.is_date(p_term ->> v_bad), false) then
-      perform rules.refuse('CP202', v_where || ' $.' || v_bad, format('%s is not a date', p_term ->> v_bad), 'Write 2026-01-01.');
-    end if;
-  end loop;
-  if (p_term ->> 'expires')::date <= (p_term ->> 'effective')::date then
-    perform rules.refuse('CP202', v_where || ' $.expires', 'it would stop applying before it begins', 'expires is the first day on which it no longer holds.');
-  end if;
-  if exists (select from unnest(array['code', 'category', 'title', 'text', 'effective', 'applies_to']) as needed
-      where coalesce(jsonb_typeof(p_term -> needed), 'null') = 'null') and not rules.is_ending(p_term) then
-    perform rules.refuse('CP202', v_where, 'code, category, title, text, effective and applies_to are required',
-      'Complete the term; code and expires alone end the version in force.');
-  end if;
+  raise exception using
+    errcode = p_codes[1],
+    message = case when p_clauses[1] ~ '^\(' then btrim(p_clauses[1], '()') else 'term ' || p_clauses[1] end || ': ' || p_problems[1],
+    detail = 'at ' || p_paths[1] || (
+      select coalesce(E'\n' || string_agg(format('%s: %s: %s, at %s', code, btrim(clause, '()'), problem, path), E'\n' order by no), '')
+      from unnest(p_clauses, p_paths, p_codes, p_problems) with ordinality as others (clause, path, code, problem, no)
+      where no > 1),
+    hint = p_hints[1];
 end
 $$;
-comment on function rules.check_term_head(jsonb) is
-'Checks what stands around a formula in a contract document: keys, category, positions, dates.
-p_term: one term of the document. Raises CP202 with the clause and the place.';
+comment on function rules.refuse_all(text[], text[], text[], text[], text[]) is
+'Raises the error of a formula or document that has several faults: the first, with the others in the detail.
+p_clauses, p_paths, p_codes, p_problems, p_hints: the faults, side by side.';
 
 create or replace function rules.check_document(p_contract jsonb)
 returns void
@@ -69,20 +74,20 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_term jsonb;
+  v_faults record;
 begin
-  if jsonb_typeof(p_contract) <> 'object' or not p_contract ?| array['terms', 'scenarios', 'components', 'edges']
-    or exists (select from jsonb_object_keys(p_contract) as key where key not in ('terms', 'scenarios', 'components', 'edges')) then
-    perform rules.refuse('CP202', '(contract)', 'a contract document has the keys terms, scenarios, components and edges, and no others', 'See docs/contracts.md.');
+  select array_agg(e.clause) as clauses, array_agg(e.json_path) as paths, array_agg(e.code) as codes,
+    array_agg(e.problem) as problems, array_agg(e.hint) as hints
+  into v_faults
+  from rules.document_errors(p_contract) as e;
+  if v_faults.clauses is not null then
+    perform rules.refuse_all(v_faults.clauses, v_faults.paths, v_faults.codes, v_faults.problems, v_faults.hints);
   end if;
-  for v_term in select value from jsonb_array_elements(coalesce(p_contract -> 'terms', '[]')) loop
-    perform rules.check_term_head(v_term);
-  end loop;
 end
 $$;
 comment on function rules.check_document(jsonb) is
-'Checks the form of a contract document, before anything is read from it.
-p_contract: the document. Raises CP202 with the term''s code and the place.';
+'Refuses a contract document whose form is wrong, before anything is read from it: every fault with its clause and place.
+p_contract: the document. Raises CP201, CP202, CP204, CP206.';
 
 -- A version of a code begins where the one before ends, and ends where the next one begins. Nothing is edited: what changes is superseded.
 create or replace function rules.place_version(p_enterprise uuid, p_code text, p_effective date, p_expires date)

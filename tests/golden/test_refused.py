@@ -104,10 +104,8 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "window on a day that doesn't exist": ("CP204", credit(basis="block", window={"dates": ["2013-02-30"]})),
     # CP205 not offered
     "treatment": ("CP205", {"type": "treatment", "level": "trip", "toward_guarantee": False}),
-    "advance that isn't hours": ("CP204", {"type": "advance", "hours": "forty"}),
-    "projected credit read by another term": ("CP203", credit("trip", basis="tafb", when={">": [{"var": "month.projected_credit"}, 60]})),
-    "projected credit read by a guarantee": ("CP205", {"type": "monthly_guarantee", "hours": {"var": "projected_credit"}}),
-    "level that isn't one": ("CP205", pay("decade", basis="block", per_hour=5)),
+    "advance": ("CP205", {"type": "advance", "hours": 40}),
+    "level that isn't one": ("CP202", pay("decade", basis="block", per_hour=5)),
     "window at the level of a quarter": ("CP205", pay("quarter", basis="block", per_hour=5, window=WINDOW)),
     "pay of a day": ("CP205", pay("day", basis="day_duties", per_unit=5)),
     "day reads a duty": ("CP203", credit("day", basis="duty_minutes")),
@@ -224,8 +222,10 @@ def test_conflict_with_an_unknown_method(airline: Any) -> None:
     document = contract(airline, {"code": "P1", "formula": LEG}, edges=[
         {"kind": "CONFLICTS_WITH", "from": "P1", "to": "P2", "properties": {"resolutionMethod": "COIN"}},
     ])  # fmt: skip
-    with pytest.raises(psycopg.errors.CheckViolation):
+    with pytest.raises(psycopg.Error) as caught:
         airline.load(document)
+    assert caught.value.sqlstate == "CP206"
+    assert caught.value.diag.message_detail == "at $.properties.resolutionMethod"
 
 
 @pytest.mark.parametrize("properties", [{}, {"resolutionMethod": None}])
@@ -259,14 +259,6 @@ def test_competing_credits_of_two_levels_need_no_more(airlines: Callable[[], Any
     ))  # fmt: skip
 
 
-def test_credit_of_the_month_beside_an_advance(airline: Any) -> None:
-    refused(airline, "CP205", contract(
-        airline,
-        {"code": "P1", "formula": {"type": "advance", "hours": 40}},
-        {"code": "P2", "formula": credit("month", hours=60)},
-    ))  # fmt: skip
-
-
 def test_term_without_a_text(airline: Any) -> None:
     document = contract(airline, {"formula": LEG})
     del document["terms"][0]["text"]
@@ -291,14 +283,37 @@ def test_only_administrators_load(airline: Any) -> None:
         conn.execute("select rules.load_contract('{}')")
 
 
+def test_every_fault_of_a_document_is_told(airline: Any) -> None:
+    """All clauses at once: who writes a contract doesn't find one error a load."""
+    document = contract(
+        airline,
+        {"code": "A", "formula": {"type": "duty_rig", "ratio": "2", "colour": "red"}},
+        {"code": "B", "formula": {"type": "night_rig"}},
+        {"code": "C", "formula": LEG},
+        {"code": "D", "formula": {"type": "minimum_duty"}},
+    )
+    with pytest.raises(psycopg.Error) as caught:
+        airline.load(document)
+    first, *others = (caught.value.diag.message_detail or "").splitlines()
+    assert (caught.value.sqlstate, first) == ("CP204", "at $.ratio")
+    assert [(line[:5], line.split(": ")[1], line.split("at ")[-1]) for line in others] == [
+        ("CP202", "A", "$.colour"),
+        ("CP201", "B", "$.type"),
+        ("CP202", "D", "$.hours"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("document", "place"),
     [
         ([], "$"),
-        ({"term": []}, "$"),
+        ({"term": []}, "$.term"),
         ({"terms": [{"code": "X", "categry": "CREDIT"}]}, "$.categry"),
         ({"terms": [{"code": "X", "category": "RIGS"}]}, "$.category"),
-        ({"terms": [{"code": "X", "category": "CREDIT", "applies_to": ["FLIGHTATTENDANT"]}]}, "$.applies_to"),
+        (
+            {"terms": [{"code": "X", "category": "CREDIT", "applies_to": ["FLIGHTATTENDANT"]}]},
+            "$.applies_to[0]",
+        ),
         ({"terms": [{"code": "X", "category": "CREDIT", "applies_to": "CAPTAIN"}]}, "$.applies_to"),
         ({"terms": [{"code": "X", "applies_to": ["CAPTAIN"], "effective": "2013-13-01"}]}, "$.effective"),
     ],
@@ -307,5 +322,5 @@ def test_a_document_around_its_formulas_is_checked(airline: Any, document: Any, 
     with pytest.raises(psycopg.Error) as refused:
         airline.load(document)
     assert refused.value.sqlstate == "CP202"
-    assert refused.value.diag.message_detail == f"at {place}"
+    assert (refused.value.diag.message_detail or "").splitlines()[0] == f"at {place}"
     assert refused.value.diag.message_hint

@@ -195,36 +195,12 @@ def test_tables_are_those_of_the_catalogue(airline: psycopg.Connection[Any]) -> 
         assert text == fresh, "run: CREWPAY_WRITE_GUIDES=1 pytest tests/integration/test_guides.py"
 
 
-def formula_schema(conn: psycopg.Connection[Any]) -> str:
-    """A JSON Schema of formulas, for editors: which types there are, and which parameters each takes."""
-    types = conn.execute("select * from rules.formula_types order by name").fetchall()
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "calculation_formula of a CrewPay contract term",
-        "description": "Made from rules.formula_types; what the parameters mean is in contracts.md.",
-        "type": "object",
-        "required": ["type"],
-        "oneOf": [
-            {
-                "title": t["name"],
-                "description": t["description"],
-                "properties": {
-                    "type": {"const": t["name"]},
-                    "note": {"type": "string"},
-                    **dict.fromkeys(t["parameters"], True),
-                },
-                "required": ["type", *t["required"]],
-                "additionalProperties": False,
-            }
-            for t in types
-        ],
-    }
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-
-
-def test_schema_is_that_of_the_catalogue(airline: psycopg.Connection[Any]) -> None:
-    path = ROOT / "docs" / "formula.schema.json"
-    fresh = formula_schema(airline)
+@pytest.mark.parametrize("name", ["formula", "contract"])
+def test_schemas_are_those_of_the_catalogue(name: str, airline: psycopg.Connection[Any]) -> None:
+    path = ROOT / "docs" / f"{name}.schema.json"
+    row = airline.execute(f"select rules.{name}_schema() as schema").fetchone()
+    assert row is not None
+    fresh = json.dumps(row["schema"], indent=2, ensure_ascii=False) + "\n"
     if WRITE:
         path.write_text(fresh, encoding="utf-8")
     assert path.read_text(encoding="utf-8") == fresh, "run: make docs"

@@ -36,7 +36,7 @@ select throws_ok($$ update rules.union_contract_terms set superseded_at = now() 
 select throws_ok($$ update rules.union_contract_terms set expiration_date = '2026-06-01' $$, 'CP320', null, 'nor ended');
 select throws_ok($$ update rules.union_contract_terms set applies_to = '{CAPTAIN}' $$, 'CP320', null, 'nor kept from somebody');
 select throws_ok($$ insert into rules.union_contract_terms (enterprise_id, term_code, term_category, term_title, term_text, calculation_formula, effective_date, applies_to)
-  values (test.id('alpha'), 'Own_1', 'PREMIUMS', 'x', 'x', '{"type": "hourly_rate"}', '2026-01-01', '{CAPTAIN}') $$, 'CP320', null, 'nor a term added');
+  values (test.id('alpha'), 'Own_1', 'PREMIUMS', 'x', 'x', '{"type": "hourly_rate", "steps": []}', '2026-01-01', '{CAPTAIN}') $$, 'CP320', null, 'nor a term added');
 select throws_ok($$ select rules.load_contract('{"scenarios": [{"id": "s", "name": "s", "level": "leg", "pattern": true}]}') $$, 'CP320', null, 'nor does the rule graph change by one');
 select throws_ok($$ insert into pay.rate_changes (enterprise_id, rates, reason, requested_by, requested_by_person) values (test.id('alpha'), '{"a": 1}', 'x', 'x', gen_random_uuid()) $$, '42501', null, 'nobody writes rate changes');
 select test.act_as('beta_admin');
