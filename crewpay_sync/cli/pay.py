@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -45,7 +45,7 @@ class When:
 
     def covers(self, period: Row) -> bool:
         if self.whole_month:
-            return bool(period["contract_month"] == self.day)
+            return bool(period["month"] == self.day)
         return bool(period["start_date"] <= self.day <= period["end_date"])
 
     def __str__(self) -> str:
@@ -320,13 +320,73 @@ def _explained(conn: psycopg.Connection[Any], employee: str, month: When) -> lis
     ]
 
 
+CYCLES = {"month": "1 month", "half-month": "1 month", "four-week": "28 days"}
+
+
+def parse_span(text: str) -> tuple[date, date]:
+    """2026-01..2026-12, or from day to day: first day and last day."""
+    first, separator, last = text.partition("..")
+    begins, ends = parse_when(first), parse_when(last if separator else first)
+    if ends.whole_month:
+        return begins.day, (ends.day + timedelta(31)).replace(day=1) - timedelta(1)
+    return begins.day, ends.day
+
+
+def parse_starts(text: str) -> list[date]:
+    """First days of contract months, and the day after the last."""
+    try:
+        return [date.fromisoformat(day.strip()) for day in text.split(",")]
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not a list of days (2026-01-01,2026-01-31)") from error
+
+
 @pay.command()
 @enterprise_option
+@click.option(
+    "--add",
+    type=parse_span,
+    metavar="FIRST..LAST",
+    help="Make periods: 2026-01..2026-12, or from day to day.",
+)
+@click.option(
+    "--cycle", type=click.Choice(list(CYCLES)), default="month", show_default=True, help="What is made."
+)
+@click.option(
+    "--starts",
+    type=parse_starts,
+    metavar="DAY,DAY,…",
+    help="Make periods of bid months: their first days, and the day after the last.",
+)
+@click.option("--pay-after", default=10, show_default=True, help="Days from a period's end to its pay date.")
 @json_option
-def periods(enterprise: str | None, as_json: bool) -> None:
-    """List pay periods with their status and what is computed so far."""
+def periods(
+    enterprise: str | None,
+    add: tuple[date, date] | None,
+    cycle: str,
+    starts: list[date] | None,
+    pay_after: int,
+    as_json: bool,
+) -> None:
+    """List pay periods with their status and what is computed so far; make them with --add or --starts.
+
+    A month of four weeks, or a bid month, becomes the contract month in which guarantee and overtime are counted.
+    """
+    if add and starts:
+        raise click.UsageError("--add and --starts are two ways to say the same: give one")
     with closing(open_database()) as conn:
         slug = choose_enterprise(conn, enterprise)
+        if add or starts:
+            with act_as(conn, slug, "admin"):
+                made = rows(conn, "add_periods", {
+                    "starts": starts, "first": add and add[0], "last": add and add[1], "step": CYCLES[cycle],
+                    "halves": cycle == "half-month", "pay_after": pay_after,
+                })  # fmt: skip
+            if as_json:
+                print_json(made, enterprise=slug)
+            else:
+                print_table(made, columns=["start_date", "end_date", "pay_date", "contract_month", "status"])
+                say(f"{len(made)} made")
+            return
         with act_as(conn, slug, "payroll"):
             found = rows(conn, "periods")
             currency = rows(conn, "currency")[0]["currency"]

@@ -7,14 +7,33 @@ select slug, name from platform.enterprises order by slug;
 
 -- name: periods
 select
-  p.start_date, p.end_date, p.pay_date, p.contract_month, p.status,
+  p.start_date, p.end_date, p.pay_date, p.contract_month, p.status, named.month,
   count(c.id) as crew, sum(c.total_gross_pay) as total_gross_pay,
   coalesce(sum(cardinality(c.line_cents)), 0)::bigint as lines, count(c.validated_at) as validated,
   max(c.calculation_date) as calculated_at, p.id
 from pay.pay_periods p
 left join pay.pay_calculations c on c.enterprise_id = p.enterprise_id and c.pay_period_id = p.id
+-- People call a contract month by the calendar month whose 15th it holds.
+left join lateral (
+  select date_trunc('month', day)::date as month
+  from crew.contract_month(p.enterprise_id, p.contract_month) as m
+  cross join lateral generate_series(m.month::timestamp, m.last_day::timestamp, interval '1 day') as day
+  where extract(day from day) = 15
+  limit 1
+) as named on true
 where p.enterprise_id = auth.enterprise_id()
-group by p.enterprise_id, p.id
+group by p.enterprise_id, p.id, named.month
+order by p.start_date;
+
+-- name: add_periods
+-- Contract months from a day to another, a step apart (a month, four weeks), or beginning on given days.
+select p.start_date, p.end_date, p.pay_date, p.contract_month, p.status
+from pay.add_periods(
+  coalesce(%(starts)s::date[], array(
+    select day::date
+    from generate_series(%(first)s::timestamp, %(last)s::timestamp + %(step)s::interval, %(step)s::interval) as day
+    where day - %(step)s::interval < %(last)s::timestamp)),
+  %(halves)s, %(pay_after)s) as p
 order by p.start_date;
 
 -- name: currency
@@ -59,7 +78,7 @@ join crew.crew_members m on m.enterprise_id = c.enterprise_id and m.id = c.crew_
 join pay.pay_periods p on p.enterprise_id = c.enterprise_id and p.id = c.pay_period_id
 where c.enterprise_id = auth.enterprise_id()
   and m.employee_id = %(employee)s
-  and p.contract_month = date_trunc('month', %(month)s::date)::date
+  and p.contract_month = crew.named_month(auth.enterprise_id(), %(month)s)
 order by p.start_date;
 
 -- name: explain

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from crewpay_sync.database import Target
+from crewpay_sync.tenants import ensure_enterprise, ensure_standard_logins
 
 Crewpay = Callable[..., subprocess.CompletedProcess[str]]
 MONTH = "2013-01"
@@ -181,6 +182,36 @@ def test_periods(crewpay: Crewpay) -> None:
     (period,) = told["data"]
     assert (period["status"], period["crew"], period["start_date"]) == ("OPEN", 267, "2013-01-01")
     assert "2013-01-01" in crewpay("pay", "periods", "--enterprise", "mq").stdout
+
+
+def test_periods_are_made(crewpay: Crewpay, database: Target) -> None:
+    with closing(database.connect(autocommit=True)) as conn:
+        ensure_standard_logins(conn, ensure_enterprise(conn, "cycles", "Cycles"), "cycles")
+
+    def made(*args: str) -> list[tuple[str, str, str]]:
+        done = crewpay("pay", "periods", "--enterprise", "cycles", "--json", *args)
+        assert done.returncode == 0, done.stderr
+        return [(p["start_date"], p["end_date"], p["pay_date"]) for p in json.loads(done.stdout)["data"]]
+
+    assert made("--add", "2031-01..2031-02", "--cycle", "half-month") == [
+        ("2031-01-01", "2031-01-15", "2031-01-25"), ("2031-01-16", "2031-01-31", "2031-02-10"),
+        ("2031-02-01", "2031-02-15", "2031-02-25"), ("2031-02-16", "2031-02-28", "2031-03-10"),
+    ]  # fmt: skip
+    assert made("--add", "2031-03") == [("2031-03-01", "2031-03-31", "2031-04-10")]
+    assert made("--add", "2032-01-05..2032-02-20", "--cycle", "four-week", "--pay-after", "5") == [
+        ("2032-01-05", "2032-02-01", "2032-02-06"), ("2032-02-02", "2032-02-29", "2032-03-05"),
+    ]  # fmt: skip
+    assert made("--starts", "2033-01-01,2033-01-31,2033-03-02") == [
+        ("2033-01-01", "2033-01-30", "2033-02-09"), ("2033-01-31", "2033-03-01", "2033-03-11"),
+    ]  # fmt: skip
+    refused = crewpay("pay", "periods", "--enterprise", "cycles", "--add", "2033-01")
+    assert refused.returncode == 4
+    assert refused.stderr.startswith("CP112: ")
+    assert crewpay("pay", "periods", "--add", "x").returncode == 2
+    # A bid month goes by the month whose 15th it holds.
+    run = crewpay("pay", "run", "2033-02", "--enterprise", "cycles")
+    assert run.stderr.startswith("CP213: "), run.stderr
+    assert "2033-01" in run.stderr
 
 
 @pytest.mark.usefixtures("demo")
