@@ -1,5 +1,5 @@
 -- The audited tables. Deploy runs this again whenever a migration was applied, so that new columns are recorded.
--- When audit.attach() itself changes, raise this number: 2.
+-- When audit.attach() itself changes, raise this number: 3.
 
 do $$
 begin

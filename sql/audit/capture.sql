@@ -94,7 +94,6 @@ declare
   v_row text := '';
   v_row_json text := '';
   v_diff text := '';
-  v_diff_json text := '';
   v_per_row text := '';
   v_summary text := '';
   v_column record;
@@ -170,14 +169,15 @@ begin
       -- Separately: stripping nulls would reach into the value.
       v_row_json := v_row_json || format(
         E'\n      || case when r.%1$I is null or r.%1$I::text = ''{}'' then ''{}'' else jsonb_build_object(%1$L, r.%1$I) end', v_column.attname);
-      v_diff_json := v_diff_json || format(
-        E'\n        || case when n.%1$I::text is distinct from o.%1$I::text'
-        ' then jsonb_build_object(%1$L, jsonb_build_array(o.%1$I, n.%1$I)) else ''{}'' end', v_column.attname);
+      v_diff := v_diff || format(
+        E'\n        || case when n.%1$I::text is distinct from o.%1$I::text then jsonb_build_object(%1$L, jsonb_build_array(o.%1$I, n.%1$I)) else ''{}'' end',
+        v_column.attname);
     else
       v_row := v_row || case when v_row <> '' then ',' else '' end || format(
         E'\n        %1$L, r.%1$I', v_column.attname);
-      v_diff := v_diff || case when v_diff <> '' then ',' else '' end || format(
-        E'\n          %1$L, case when n.%1$I is distinct from o.%1$I then jsonb_build_array(o.%1$I, n.%1$I) end', v_column.attname);
+      v_diff := v_diff || format(
+        E'\n        || case when n.%1$I is distinct from o.%1$I then jsonb_build_object(%1$L, jsonb_build_array(o.%1$I, n.%1$I)) else ''{}'' end',
+        v_column.attname);
     end if;
   end loop;
 
@@ -250,16 +250,16 @@ begin
     join new_rows n on %11$s
     cross join lateral (
       select
-        jsonb_strip_nulls(jsonb_build_object(%12$s))%13$s as changes
+        %12$s as changes
       offset 0
     ) d
-    where d.changes <> '{}'%14$s;%15$s
+    where d.changes <> '{}'%13$s;%14$s
   end if;
   return null;
 end $body$
 $f$,
     v_function, v_entity, v_summary, v_into, coalesce('n.' || quote_ident(v_tenant), 'null::uuid'), v_entity,
-    format(v_entity_id, 'n'), format(v_entity_key, 'n'), p_update_action, v_who, v_join, v_diff, v_diff_json,
+    format(v_entity_id, 'n'), format(v_entity_key, 'n'), p_update_action, v_who, v_join, coalesce(nullif(ltrim(v_diff, E'\n |'), ''), '''{}''::jsonb'),
     case when p_summary_by is not null then format(E'\n      and n.%1$I is not distinct from o.%1$I', p_summary_by) else '' end,
     v_per_row);
   execute format('alter function %s() owner to crewpay_definer', v_function);

@@ -95,7 +95,7 @@ begin
       and l.entity_key = lower(p_id)
       -- The index knows keys that are one uuid.
       and (l.entity_id is null or l.entity_id::text = l.entity_key)
-    order by l.created_at, l.transaction_id, l.ctid;
+    order by l.entry_no;
 end $$;
 revoke all on function audit.history(text, text) from public;
 grant execute on function audit.history(text, text) to crewpay_admin, crewpay_payroll;
@@ -121,9 +121,7 @@ declare
   v_parts text[];
   v_row jsonb;
   v_empty jsonb;
-  v_pending jsonb[];
-  v_entry jsonb;
-  v_at integer;
+  v_entry record;
 begin
   select n.nspname || '.' || c.relname
   into v_entity
@@ -187,42 +185,22 @@ begin
   into v_row
   using v_empty, v_parts, auth.enterprise_id();
 
-  for v_pending in
-    select array_agg(jsonb_build_object('action', l.action, 'changes', l.changes) order by l.transaction_id desc, l.ctid desc)
+  -- What came last is undone first.
+  for v_entry in
+    select l.action, l.changes
     from audit.audit_log l
     where l.enterprise_id = auth.enterprise_id()
       and l.entity_type = v_entity
       and l.entity_key = lower(p_id)
       and l.created_at > p_time
-    group by l.created_at
-    order by l.created_at desc
+    order by l.entry_no desc
   loop
-    -- Entries of one transaction have one time: the next to undo is one whose values after are the row's.
-    while v_pending <> '{}' loop
-      v_at := null;
-      select i
-      into v_at
-      from generate_subscripts(v_pending, 1) i
-      where case v_pending[i] ->> 'action'
-              when 'DELETED' then v_row is null
-              when 'CREATED' then v_row is not null and jsonb_strip_nulls(v_row) @> jsonb_strip_nulls(v_pending[i] -> 'changes')
-              else v_row is not null and not exists (
-                select
-                from jsonb_each(v_pending[i] -> 'changes') c
-                where v_row -> c.key is distinct from c.value -> 1)
-            end
-      order by i
-      limit 1;
-      v_at := coalesce(v_at, 1);
-      v_entry := v_pending[v_at];
-      v_row := case v_entry ->> 'action'
-        when 'DELETED' then v_empty || (v_entry -> 'changes')
-        when 'CREATED' then null
-        else coalesce(v_row, v_empty) || coalesce(
-          (select jsonb_object_agg(c.key, c.value -> 0) from jsonb_each(v_entry -> 'changes') c where v_empty ? c.key), '{}')
-      end;
-      v_pending := v_pending[:v_at - 1] || v_pending[v_at + 1:];
-    end loop;
+    v_row := case v_entry.action
+      when 'DELETED' then v_empty || v_entry.changes
+      when 'CREATED' then null
+      else coalesce(v_row, v_empty) || coalesce(
+        (select jsonb_object_agg(c.key, c.value -> 0) from jsonb_each(v_entry.changes) c where v_empty ? c.key), '{}')
+    end;
   end loop;
   return v_row;
 end $$;

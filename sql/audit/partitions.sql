@@ -35,15 +35,20 @@ begin
       execute format(
         'comment on table %s is %L', v_partition,
         'Audit trail of one month; read it through audit.audit_log.');
-      -- What a column means is said once, at the parent, and copied.
-      for v_policy in
-        select a.attname, col_description(a.attrelid, a.attnum) as words
-        from pg_attribute a
-        where a.attrelid = 'audit.audit_log'::regclass and a.attnum > 0 and not a.attisdropped
-      loop
-        execute format('comment on column %s.%I is %L', v_partition, v_policy.attname, v_policy.words);
-      end loop;
     end if;
+    -- What a column means is said once, at the parent, and copied.
+    for v_policy in
+      select a.attname, d.words
+      from pg_attribute a
+      join pg_attribute b on b.attrelid = v_partition and b.attname = a.attname
+      cross join lateral (select col_description(a.attrelid, a.attnum)) d (words)
+      where a.attrelid = 'audit.audit_log'::regclass
+        and a.attnum > 0
+        and not a.attisdropped
+        and d.words is distinct from col_description(b.attrelid, b.attnum)
+    loop
+      execute format('comment on column %s.%I is %L', v_partition, v_policy.attname, v_policy.words);
+    end loop;
     if not exists (select from pg_trigger t where t.tgrelid = v_partition and t.tgname = 'audit_log_20_no_truncate') then
       execute format(
         'create trigger audit_log_20_no_truncate before truncate on %s for each statement execute function audit.tg_refuse_change()',

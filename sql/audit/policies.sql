@@ -27,13 +27,13 @@ comment on policy definer_tenant on audit.audit_log is 'Functions read the trail
 drop policy if exists admin_all_data on audit.audit_log;
 create policy admin_all_data on audit.audit_log
   for select to crewpay_admin
-  using ((select auth.role()) = 'admin' and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() = 'admin') and enterprise_id = (select auth.enterprise_id()));
 comment on policy admin_all_data on audit.audit_log is 'Administrators read the trail of their enterprise.';
 
 drop policy if exists payroll_read on audit.audit_log;
 create policy payroll_read on audit.audit_log
   for select to crewpay_payroll
-  using ((select auth.role()) = 'payroll'
+  using ((select auth.role() = 'payroll')
     and enterprise_id = (select auth.enterprise_id())
     and split_part(entity_type, '.', 1) <> 'auth');
 comment on policy payroll_read on audit.audit_log is 'Payroll reads the trail of its enterprise, but for who may log in.';

@@ -14,6 +14,7 @@
 --
 -- Policies and functions ask auth.uid(), person(), role() and enterprise_id(); all four read auth.principal(), the one
 -- place that decides. In policies they stand as (select auth.…()): evaluated once per statement, not once per row.
+-- Those that take one field of it are SQL expressions, which become part of the query that asks.
 
 -- The rule of the table above. Belongs to crewpay_owner, since nobody else may read the key of contexts (tokens.sql).
 create or replace function auth.principal()
@@ -22,9 +23,9 @@ language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_selected text := nullif(current_setting('app.current_enterprise_id', true), '');
-  v_context text := nullif(current_setting('app.context', true), '');
-  v_bound text := '|' || extract(epoch from transaction_timestamp()) || '|' || session_user;
+  v_selected text;
+  v_context text;
+  v_bound text;
   v_body text;
   v_key bytea;
   v_given bytea;
@@ -34,8 +35,33 @@ declare
   v_part text[];
   v_principal auth.principals;
   v_row auth.principals;
-  v_memberships integer := 0;
+  v_is_member boolean;
+  v_memberships integer;
 begin
+  -- What nearly every statement asks, in as few expressions as can be: each costs, in each transaction anew.
+  if coalesce(current_setting('app.context', true), '') || coalesce(current_setting('app.current_enterprise_id', true), '') = '' then
+    for v_principal in
+      select p.*
+      from auth.principals p
+      where p.login = session_user
+        and p.active
+    loop
+      if v_is_member then
+        v_is_member := false;
+        exit;
+      end if;
+      v_is_member := true;
+    end loop;
+    if v_is_member then
+      return v_principal;
+    elsif v_is_member is null then
+      return null;
+    end if;
+    v_principal := null;
+  end if;
+
+  v_selected := nullif(current_setting('app.current_enterprise_id', true), '');
+  v_context := nullif(current_setting('app.context', true), '');
   if v_selected is not null and v_selected !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
     raise exception using
       errcode = '28000',
@@ -46,6 +72,7 @@ begin
     -- Verified or refused; what the login is by itself doesn't count then.
     if octet_length(v_context) <= 400 then
       v_body := left(v_context, -64);
+      v_bound := '|' || extract(epoch from transaction_timestamp()) || '|' || session_user;
       select c.secret into v_key from auth.context_keys c;
       -- Compared under a further HMAC: how long the comparison takes tells nothing about the bytes expected.
       v_given := ext.hmac(convert_to(right(v_context, 64), 'UTF8'), v_key, 'sha256');
@@ -84,6 +111,7 @@ begin
     v_principal.active := true;
     return v_principal;
   end if;
+  v_memberships := 0;
   for v_row in
     select p.*
     from auth.principals p
@@ -135,7 +163,7 @@ Errors: 28000 when the setting is no uuid or names an enterprise the login does 
 -- Crew are themselves; everybody else who is a person is a user.
 create or replace function auth.uid()
 returns uuid
-language plpgsql stable parallel safe security definer
+language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -143,10 +171,10 @@ declare
 begin
   return coalesce(v_principal.crew_member_id, v_principal.user_id);
 end $$;
-alter function auth.uid() owner to crewpay_definer;
+alter function auth.uid() owner to crewpay_owner;
 revoke all on function auth.uid() from public;
 grant execute on function auth.uid() to
-  crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync, crewpay_jobs, crewpay_owner;
+  crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync, crewpay_jobs, crewpay_definer;
 comment on function auth.uid() is
   'Who is asking: crew_members.id of crew, else users.id; null for services and unknown logins.
 Errors: 28000 as auth.principal().';
@@ -154,18 +182,12 @@ Errors: 28000 as auth.principal().';
 -- One human being may have several logins; separation of duties compares persons.
 create or replace function auth.person()
 returns uuid
-language plpgsql stable parallel safe security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_principal auth.principals := auth.principal();
-begin
-  return v_principal.person_id;
-end $$;
-alter function auth.person() owner to crewpay_definer;
+language sql stable parallel safe
+return (auth.principal()).person_id;
+alter function auth.person() owner to crewpay_owner;
 revoke all on function auth.person() from public;
 grant execute on function auth.person() to
-  crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync, crewpay_jobs, crewpay_owner;
+  crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync, crewpay_jobs, crewpay_definer;
 comment on function auth.person() is
   'The human being who is asking, the same for all of a person''s logins; null for services and unknown logins.
 Errors: 28000 as auth.principal().';
@@ -173,18 +195,12 @@ Errors: 28000 as auth.principal().';
 -- The role comes from the membership, never from a setting or a claim.
 create or replace function auth.role()
 returns text
-language plpgsql stable parallel safe security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_principal auth.principals := auth.principal();
-begin
-  return v_principal.role;
-end $$;
-alter function auth.role() owner to crewpay_definer;
+language sql stable parallel safe
+return (auth.principal()).role::text;
+alter function auth.role() owner to crewpay_owner;
 revoke all on function auth.role() from public;
 grant execute on function auth.role() to
-  crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync, crewpay_jobs, crewpay_owner;
+  crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync, crewpay_jobs, crewpay_definer;
 comment on function auth.role() is
   'Role of who is asking: crew, admin, payroll, service_role, bi, sync or jobs; null for unknown logins.
 Errors: 28000 as auth.principal().';
@@ -192,18 +208,12 @@ Errors: 28000 as auth.principal().';
 -- No enterprise, no rows: a comparison with null lets nothing through.
 create or replace function auth.enterprise_id()
 returns uuid
-language plpgsql stable parallel safe security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_principal auth.principals := auth.principal();
-begin
-  return v_principal.enterprise_id;
-end $$;
-alter function auth.enterprise_id() owner to crewpay_definer;
+language sql stable parallel safe
+return (auth.principal()).enterprise_id;
+alter function auth.enterprise_id() owner to crewpay_owner;
 revoke all on function auth.enterprise_id() from public;
 grant execute on function auth.enterprise_id() to
-  crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync, crewpay_jobs, crewpay_owner;
+  crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync, crewpay_jobs, crewpay_definer;
 comment on function auth.enterprise_id() is
   'The tenant of who is asking; null for unknown logins and for members of several who selected none.
 Errors: 28000 as auth.principal().';

@@ -10,5 +10,5 @@ comment on policy definer_self on auth.principals is 'Functions find the members
 drop policy if exists admin_tenant_principals on auth.principals;
 create policy admin_tenant_principals on auth.principals
   for select to crewpay_admin
-  using ((select auth.role()) = 'admin' and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() = 'admin') and enterprise_id = (select auth.enterprise_id()));
 comment on policy admin_tenant_principals on auth.principals is 'Administrators see who may act in their enterprise; only operators change it.';

@@ -10,7 +10,7 @@ comment on policy definer_tenant on crew.import_batches is 'Functions act in the
 drop policy if exists tenant_read on crew.import_batches;
 create policy tenant_read on crew.import_batches
   for select to crewpay_admin, crewpay_payroll
-  using ((select auth.role()) in ('admin', 'payroll') and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() in ('admin', 'payroll')) and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on crew.import_batches is 'Read: imports of the own enterprise.';
 
 drop policy if exists definer_tenant on crew.import_rows;
@@ -30,7 +30,7 @@ comment on policy definer_tenant on crew.import_rejects is 'Functions act in the
 drop policy if exists tenant_read on crew.import_rejects;
 create policy tenant_read on crew.import_rejects
   for select to crewpay_admin, crewpay_payroll
-  using ((select auth.role()) in ('admin', 'payroll') and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() in ('admin', 'payroll')) and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on crew.import_rejects is 'Read: refused rows of the own enterprise.';
 
 grant select, insert, update, delete on crew.import_batches, crew.import_rows, crew.import_rejects to crewpay_definer;

@@ -10,7 +10,7 @@ comment on policy definer_tenant on graph.generations is 'Functions act in the c
 drop policy if exists tenant_read on graph.generations;
 create policy tenant_read on graph.generations
   for select to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync
-  using ((select auth.role()) in ('crew', 'admin', 'payroll', 'service_role', 'bi', 'sync')
+  using ((select auth.role() in ('crew', 'admin', 'payroll', 'service_role', 'bi', 'sync'))
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on graph.generations is 'Read: the own enterprise''s rule graph is open to all of its people.';
 
@@ -24,7 +24,7 @@ comment on policy definer_tenant on graph.scenarios is 'Functions act in the cal
 drop policy if exists tenant_read on graph.scenarios;
 create policy tenant_read on graph.scenarios
   for select to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync
-  using ((select auth.role()) in ('crew', 'admin', 'payroll', 'service_role', 'bi', 'sync')
+  using ((select auth.role() in ('crew', 'admin', 'payroll', 'service_role', 'bi', 'sync'))
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on graph.scenarios is 'Read: the own enterprise''s rule graph is open to all of its people.';
 
@@ -38,7 +38,7 @@ comment on policy definer_tenant on graph.pay_components is 'Functions act in th
 drop policy if exists tenant_read on graph.pay_components;
 create policy tenant_read on graph.pay_components
   for select to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync
-  using ((select auth.role()) in ('crew', 'admin', 'payroll', 'service_role', 'bi', 'sync')
+  using ((select auth.role() in ('crew', 'admin', 'payroll', 'service_role', 'bi', 'sync'))
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on graph.pay_components is 'Read: the own enterprise''s rule graph is open to all of its people.';
 
@@ -52,7 +52,7 @@ comment on policy definer_tenant on graph.edges is 'Functions act in the caller'
 drop policy if exists tenant_read on graph.edges;
 create policy tenant_read on graph.edges
   for select to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync
-  using ((select auth.role()) in ('crew', 'admin', 'payroll', 'service_role', 'bi', 'sync')
+  using ((select auth.role() in ('crew', 'admin', 'payroll', 'service_role', 'bi', 'sync'))
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on graph.edges is 'Read: the own enterprise''s rule graph is open to all of its people.';
 
@@ -66,7 +66,7 @@ comment on policy definer_tenant on graph.links is 'Functions act in the caller'
 drop policy if exists sync_read on graph.links;
 create policy sync_read on graph.links
   for select to crewpay_admin, crewpay_sync
-  using ((select auth.role()) in ('admin', 'sync') and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() in ('admin', 'sync')) and enterprise_id = (select auth.enterprise_id()));
 comment on policy sync_read on graph.links is 'Read: administrators and the daemon, their own enterprise.';
 
 drop policy if exists definer_tenant on graph.outbox;
@@ -79,7 +79,7 @@ comment on policy definer_tenant on graph.outbox is 'Functions act in the caller
 drop policy if exists sync_read on graph.outbox;
 create policy sync_read on graph.outbox
   for select to crewpay_admin, crewpay_sync
-  using ((select auth.role()) in ('admin', 'sync') and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() in ('admin', 'sync')) and enterprise_id = (select auth.enterprise_id()));
 comment on policy sync_read on graph.outbox is 'Read: administrators and the daemon, their own enterprise.';
 
 drop policy if exists definer_tenant on graph.dead_letters;
@@ -92,7 +92,7 @@ comment on policy definer_tenant on graph.dead_letters is 'Functions act in the 
 drop policy if exists sync_read on graph.dead_letters;
 create policy sync_read on graph.dead_letters
   for select to crewpay_admin, crewpay_sync
-  using ((select auth.role()) in ('admin', 'sync') and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() in ('admin', 'sync')) and enterprise_id = (select auth.enterprise_id()));
 comment on policy sync_read on graph.dead_letters is 'Read: administrators and the daemon, their own enterprise.';
 
 drop policy if exists definer_tenant on graph.staged;
@@ -105,7 +105,7 @@ comment on policy definer_tenant on graph.staged is 'Functions act in the caller
 drop policy if exists sync_read on graph.staged;
 create policy sync_read on graph.staged
   for select to crewpay_admin, crewpay_sync
-  using ((select auth.role()) in ('admin', 'sync') and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() in ('admin', 'sync')) and enterprise_id = (select auth.enterprise_id()));
 comment on policy sync_read on graph.staged is 'Read: administrators and the daemon, their own enterprise.';
 
 drop policy if exists definer_tenant on graph.proposals;
@@ -118,7 +118,7 @@ comment on policy definer_tenant on graph.proposals is 'Functions act in the cal
 drop policy if exists sync_read on graph.proposals;
 create policy sync_read on graph.proposals
   for select to crewpay_admin, crewpay_sync
-  using ((select auth.role()) in ('admin', 'sync') and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() in ('admin', 'sync')) and enterprise_id = (select auth.enterprise_id()));
 comment on policy sync_read on graph.proposals is 'Read: administrators and the daemon, their own enterprise.';
 
 drop policy if exists definer_tenant on graph.proposal_findings;
@@ -131,5 +131,5 @@ comment on policy definer_tenant on graph.proposal_findings is 'Functions act in
 drop policy if exists sync_read on graph.proposal_findings;
 create policy sync_read on graph.proposal_findings
   for select to crewpay_admin, crewpay_sync
-  using ((select auth.role()) in ('admin', 'sync') and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() in ('admin', 'sync')) and enterprise_id = (select auth.enterprise_id()));
 comment on policy sync_read on graph.proposal_findings is 'Read: administrators and the daemon, their own enterprise.';

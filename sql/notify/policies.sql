@@ -10,7 +10,7 @@ comment on policy definer_tenant on notify.notifications is 'Functions act in th
 drop policy if exists crew_own_notifications on notify.notifications;
 create policy crew_own_notifications on notify.notifications
   for select to crewpay_crew
-  using ((select auth.role()) = 'crew'
+  using ((select auth.role() = 'crew')
     and enterprise_id = (select auth.enterprise_id())
     and crew_member_id = (select auth.uid()));
 comment on policy crew_own_notifications on notify.notifications is 'Crew see their own notifications.';
@@ -18,13 +18,13 @@ comment on policy crew_own_notifications on notify.notifications is 'Crew see th
 drop policy if exists admin_all_data on notify.notifications;
 create policy admin_all_data on notify.notifications
   for select to crewpay_admin
-  using ((select auth.role()) = 'admin' and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() = 'admin') and enterprise_id = (select auth.enterprise_id()));
 comment on policy admin_all_data on notify.notifications is 'Administrators see all notifications of their enterprise.';
 
 drop policy if exists tenant_read on notify.notifications;
 create policy tenant_read on notify.notifications
   for select to crewpay_service
-  using ((select auth.role()) = 'service_role'
+  using ((select auth.role() = 'service_role')
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on notify.notifications is 'Read: all rows of the own enterprise.';
 
@@ -52,7 +52,7 @@ comment on policy definer_tenant on notify.deliveries is 'Functions act in the c
 drop policy if exists crew_own_contacts on notify.contacts;
 create policy crew_own_contacts on notify.contacts
   for select to crewpay_crew
-  using ((select auth.role()) = 'crew'
+  using ((select auth.role() = 'crew')
     and enterprise_id = (select auth.enterprise_id())
     and crew_member_id = (select auth.uid()));
 comment on policy crew_own_contacts on notify.contacts is 'Crew see their own; nobody else reads them.';
@@ -60,7 +60,7 @@ comment on policy crew_own_contacts on notify.contacts is 'Crew see their own; n
 drop policy if exists crew_own_preferences on notify.preferences;
 create policy crew_own_preferences on notify.preferences
   for select to crewpay_crew
-  using ((select auth.role()) = 'crew'
+  using ((select auth.role() = 'crew')
     and enterprise_id = (select auth.enterprise_id())
     and crew_member_id = (select auth.uid()));
 comment on policy crew_own_preferences on notify.preferences is 'Crew see their own; nobody else reads them.';
@@ -68,7 +68,7 @@ comment on policy crew_own_preferences on notify.preferences is 'Crew see their 
 drop policy if exists admin_all_data on notify.deliveries;
 create policy admin_all_data on notify.deliveries
   for select to crewpay_admin
-  using ((select auth.role()) = 'admin' and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() = 'admin') and enterprise_id = (select auth.enterprise_id()));
 comment on policy admin_all_data on notify.deliveries is 'Administrators see what went out in their enterprise, not to which address.';
 
 drop policy if exists global_read on notify.templates;

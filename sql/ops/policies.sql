@@ -22,13 +22,13 @@ comment on policy definer_tenant on ops.alerts is 'Functions raise and clear ale
 drop policy if exists admin_all_data on ops.alerts;
 create policy admin_all_data on ops.alerts
   for select to crewpay_admin
-  using ((select auth.role()) = 'admin' and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() = 'admin') and enterprise_id = (select auth.enterprise_id()));
 comment on policy admin_all_data on ops.alerts is 'Administrators see the alerts of their enterprise.';
 
 drop policy if exists jobs_read on ops.alerts;
 create policy jobs_read on ops.alerts
   for select to crewpay_jobs
-  using ((select auth.role()) = 'jobs'
+  using ((select auth.role() = 'jobs')
     and (enterprise_id is null or enterprise_id = (select auth.enterprise_id())));
 comment on policy jobs_read on ops.alerts is 'Jobs see alerts about the installation and the enterprise they work for.';
 
@@ -42,12 +42,12 @@ comment on policy definer_tenant on ops.job_runs is 'Functions record runs for t
 drop policy if exists admin_all_data on ops.job_runs;
 create policy admin_all_data on ops.job_runs
   for select to crewpay_admin
-  using ((select auth.role()) = 'admin' and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() = 'admin') and enterprise_id = (select auth.enterprise_id()));
 comment on policy admin_all_data on ops.job_runs is 'Administrators see the runs for their enterprise.';
 
 drop policy if exists jobs_history on ops.job_runs;
 create policy jobs_history on ops.job_runs
   for select to crewpay_jobs
-  using ((select auth.role()) = 'jobs'
+  using ((select auth.role() = 'jobs')
     and (enterprise_id is null or enterprise_id = (select auth.enterprise_id())));
 comment on policy jobs_history on ops.job_runs is 'The scheduler reads its runs.';

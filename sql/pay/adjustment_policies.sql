@@ -10,7 +10,7 @@ comment on policy definer_tenant on pay.adjustments is 'Functions act in the cal
 drop policy if exists crew_own_adjustments on pay.adjustments;
 create policy crew_own_adjustments on pay.adjustments
   for select to crewpay_crew
-  using ((select auth.role()) = 'crew'
+  using ((select auth.role() = 'crew')
     and enterprise_id = (select auth.enterprise_id())
     and crew_member_id = (select auth.uid())
     and state in ('APPROVED', 'PAID'));
@@ -19,7 +19,7 @@ comment on policy crew_own_adjustments on pay.adjustments is 'Crew see what they
 drop policy if exists tenant_read on pay.adjustments;
 create policy tenant_read on pay.adjustments
   for select to crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi
-  using ((select auth.role()) in ('admin', 'payroll', 'service_role', 'bi')
+  using ((select auth.role() in ('admin', 'payroll', 'service_role', 'bi'))
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on pay.adjustments is 'Read: all rows of the own enterprise.';
 

@@ -86,13 +86,31 @@ comment on function pay.check_adjustment(uuid, uuid, numeric, pay.adjustment_sou
 'Refuses what can''t be booked as an adjustment. Arguments as pay.adjust().
 Raises 42501, CP109, CP214.';
 
+create or replace function pay.single_person_limit(p_enterprise uuid)
+returns numeric
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  -- An enterprise may only lower it: whoever sets it could book anything alone. Without a setting nobody books anything alone.
+  select coalesce(min((c.value #>> '{}')::numeric), 0)
+  from platform.system_configs as c
+  where c.key = 'pay.adjustment_limit'
+    and c.is_active
+    and c.value_type = 'number'
+    and (c.tenant_id is null or c.tenant_id = p_enterprise)
+$$;
+comment on function pay.single_person_limit(uuid) is
+'Up to which amount, in the enterprise''s currency, one person may book an adjustment or pay a claim: the setting pay.adjustment_limit.
+p_enterprise: tenant.';
+
 create or replace function pay.adjustment_needs_approval(p_enterprise uuid, p_crew_member uuid, p_period uuid, p_amount numeric)
 returns boolean
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select abs(p_amount) + coalesce(sum(abs(a.amount)), 0) > (platform.get_config('pay.adjustment_limit') #>> '{}')::numeric
+  select abs(p_amount) + coalesce(sum(abs(a.amount)), 0) > pay.single_person_limit(p_enterprise)
   from pay.adjustments as a
   where a.enterprise_id = p_enterprise
     and a.crew_member_id = p_crew_member

@@ -10,7 +10,7 @@ comment on policy definer_tenant on pay.approvals is 'Functions act in the calle
 drop policy if exists tenant_read on pay.approvals;
 create policy tenant_read on pay.approvals
   for select to crewpay_admin, crewpay_payroll, crewpay_service
-  using ((select auth.role()) in ('admin', 'payroll', 'service_role') and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() in ('admin', 'payroll', 'service_role')) and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on pay.approvals is 'Read: all rows of the own enterprise.';
 
 drop policy if exists definer_tenant on pay.delegations;
@@ -23,7 +23,7 @@ comment on policy definer_tenant on pay.delegations is 'Functions act in the cal
 drop policy if exists tenant_read on pay.delegations;
 create policy tenant_read on pay.delegations
   for select to crewpay_admin, crewpay_payroll
-  using ((select auth.role()) in ('admin', 'payroll') and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() in ('admin', 'payroll')) and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on pay.delegations is 'Read: all rows of the own enterprise.';
 
 drop policy if exists definer_tenant on crew.corrections;
@@ -36,7 +36,7 @@ comment on policy definer_tenant on crew.corrections is 'Functions act in the ca
 drop policy if exists tenant_read on crew.corrections;
 create policy tenant_read on crew.corrections
   for select to crewpay_admin, crewpay_payroll, crewpay_service
-  using ((select auth.role()) in ('admin', 'payroll', 'service_role') and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() in ('admin', 'payroll', 'service_role')) and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on crew.corrections is 'Read: all rows of the own enterprise.';
 
 drop policy if exists definer_tenant on pay.rate_changes;
@@ -49,7 +49,7 @@ comment on policy definer_tenant on pay.rate_changes is 'Functions act in the ca
 drop policy if exists tenant_read on pay.rate_changes;
 create policy tenant_read on pay.rate_changes
   for select to crewpay_admin, crewpay_payroll, crewpay_service
-  using ((select auth.role()) in ('admin', 'payroll', 'service_role') and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() in ('admin', 'payroll', 'service_role')) and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on pay.rate_changes is 'Read: all rows of the own enterprise.';
 
 drop policy if exists definer_tenant on pay.retro_queue;
@@ -62,7 +62,7 @@ comment on policy definer_tenant on pay.retro_queue is 'Functions act in the cal
 drop policy if exists tenant_read on pay.retro_queue;
 create policy tenant_read on pay.retro_queue
   for select to crewpay_admin, crewpay_payroll, crewpay_service
-  using ((select auth.role()) in ('admin', 'payroll', 'service_role') and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() in ('admin', 'payroll', 'service_role')) and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on pay.retro_queue is 'Read: all rows of the own enterprise.';
 
 grant select, insert, update on pay.approvals, pay.delegations, crew.corrections, pay.rate_changes, pay.retro_queue to crewpay_definer;

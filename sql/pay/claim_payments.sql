@@ -1,37 +1,7 @@
--- Four eyes on paying claims: what is above the limit claims.payment_limit is released by a second person, who neither asked, nor
--- decided the claim, nor made it. The approval covers amount, payee and period: a change after it asks again.
+-- Four eyes on paying claims: what is above pay.single_person_limit() is released by a second person, who neither asked, nor
+-- decided the claim, nor made it. The approval covers payee and amount as an adjustment's does: a change after it asks again.
 --
 -- Whatever pays a claim calls pay.require_claim_payment(claim) first; a trigger asks it of everybody who marks one as being paid.
-
-create or replace function pay.claim_limit(p_enterprise uuid)
-returns numeric
-language sql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-  -- An enterprise may only lower it: whoever may set it could release anything alone. Without a setting nothing is released by one person.
-  select coalesce(min((c.value #>> '{}')::numeric), 0)
-  from platform.system_configs as c
-  where c.key = 'claims.payment_limit'
-    and c.is_active
-    and c.value_type = 'number'
-    and (c.tenant_id is null or c.tenant_id = p_enterprise)
-$$;
-comment on function pay.claim_limit(uuid) is
-'Largest payment of a claim, in the enterprise''s currency, that needs no second person: the setting claims.payment_limit.
-p_enterprise: tenant.';
-
-create or replace function pay.claim_payment_hash(p_claim review.claims)
-returns text
-language sql
-immutable
-set search_path = pg_catalog, pg_temp
-as $$
-  select encode(sha256(convert_to(
-    concat_ws('|', p_claim.id, p_claim.crew_member_id, p_claim.pay_period_id, p_claim.decision, p_claim.approved_amount), 'UTF8')), 'hex')
-$$;
-comment on function pay.claim_payment_hash(review.claims) is 'What an approval to pay a claim covers: to whom, for which period, how much.
-p_claim: the claim.';
 
 create or replace function pay.claim_payment_state(p_claim review.claims)
 returns text
@@ -44,20 +14,26 @@ declare
 begin
   if p_claim.decision is distinct from 'APPROVE' and p_claim.decision is distinct from 'PARTIAL_APPROVE' or coalesce(p_claim.approved_amount, 0) <= 0 then
     return 'undecided';
-  elsif p_claim.approved_amount <= pay.claim_limit(p_claim.enterprise_id) then
+  elsif p_claim.approved_amount <= pay.single_person_limit(p_claim.enterprise_id) then
     return 'within limit';
+  elsif exists (
+    select from pay.adjustments as d
+    where d.enterprise_id = p_claim.enterprise_id and d.source = 'CLAIM' and d.source_id = p_claim.id
+      and d.crew_member_id = p_claim.crew_member_id and d.amount = p_claim.approved_amount
+      and d.approved_by is not null and d.state in ('APPROVED', 'PAID')) then
+    return 'approved';
   end if;
   select a.payload_hash into v_hash
   from pay.approvals as a
   where a.enterprise_id = p_claim.enterprise_id and a.subject_kind = 'CLAIM_PAYMENT' and a.subject_id = p_claim.id and a.state = 'APPROVED';
   return case
     when v_hash is null then 'not approved'
-    when v_hash <> pay.claim_payment_hash(p_claim) then 'changed'
+    when v_hash <> pay.adjustment_hash(p_claim.crew_member_id, p_claim.approved_amount, 'CLAIM', p_claim.id) then 'changed'
     else 'approved' end;
 end
 $$;
 comment on function pay.claim_payment_state(review.claims) is
-'Whether a claim may be paid: within limit, approved; or why not: undecided (or denied), not approved, changed (since it was approved).
+'Whether a claim may be paid: within limit, approved (by itself, or as its adjustment); or why not: undecided (or denied), not approved, changed (since it was approved).
 p_claim: the claim.';
 
 create or replace function pay.check_claim_payment(p_claim review.claims)
@@ -78,7 +54,7 @@ begin
       raise exception using
         errcode = 'CP312',
         message = format('nobody approved the payment of claim %s', p_claim.claim_number),
-        detail = 'It is above the limit claims.payment_limit.',
+        detail = 'It is above the setting pay.adjustment_limit.',
         hint = 'Ask: select pay.request_claim_payment(…); another person approves it: select pay.approve_claim_payment(…).';
     when 'changed' then
       raise exception using
@@ -158,10 +134,10 @@ begin
     raise exception using
       errcode = 'CP311',
       message = format('the payment of claim %s needs no approval', v_claim.claim_number),
-      hint = 'It is within the limit claims.payment_limit, or approved as it is.';
+      hint = 'It is within the setting pay.adjustment_limit, or approved as it is.';
   end if;
   v_before := pay.because(v_reason);
-  v_approval := pay.request_approval('CLAIM_PAYMENT', p_claim, pay.claim_payment_hash(v_claim), v_reason);
+  v_approval := pay.request_approval('CLAIM_PAYMENT', p_claim, pay.adjustment_hash(v_claim.crew_member_id, v_claim.approved_amount, 'CLAIM', v_claim.id), v_reason);
   perform set_config('app.reason', v_before, true);
   return v_approval;
 end
@@ -201,7 +177,7 @@ begin
   update pay.approvals as a
   set state = 'SUPERSEDED'
   where a.enterprise_id = v_claim.enterprise_id and a.subject_kind = 'CLAIM_PAYMENT' and a.subject_id = p_claim and a.state = 'APPROVED';
-  v_approval := pay.approve_pending('CLAIM_PAYMENT', p_claim, pay.claim_payment_hash(v_claim), p_reason);
+  v_approval := pay.approve_pending('CLAIM_PAYMENT', p_claim, pay.adjustment_hash(v_claim.crew_member_id, v_claim.approved_amount, 'CLAIM', v_claim.id), p_reason);
   perform set_config('app.reason', v_before, true);
   return v_approval;
 end

@@ -20,10 +20,13 @@ begin
     '@flights@', format('crew.flights_as_of(%L::timestamptz)', p_as_of),
     '@trips@', format('crew.trips_as_of(%L::timestamptz)', p_as_of),
     '@assignments@', format('crew.assignments_as_of(%L::timestamptz)', p_as_of),
-    '@months@', format('crew.months_as_of(%L::timestamptz)', p_as_of));
+    '@months@', format('crew.months_as_of(%L::timestamptz)', p_as_of),
+    '@advances@', format('pay.advances_paid(%L::uuid, %L::date, %L::date, %L::timestamptz)',
+      p_calculation.enterprise_id, p_period.contract_month, p_period.start_date, p_as_of),
+    '@keeps_advances@', 'false');
   select string_agg(format(E'%I as materialized (\n%s\n)', s.name, pay.fill_tokens(s.statement, v_tokens)), E',\n' order by s.step_no),
     string_agg(format('%L, (select coalesce(jsonb_agg(x), ''[]'') from %I as x)', ltrim(s.name, '_'), s.name), ', ' order by s.step_no)
-      filter (where s.name not in ('_zones', '_credit', '_held'))
+      filter (where s.name not in ('_zones', '_credit', '_held') and s.name !~ '^_projected')
   into v_ctes, v_stages
   from rules.plans as s
   where s.enterprise_id = p_calculation.enterprise_id and s.ruleset_id = p_calculation.ruleset_id;
@@ -199,10 +202,15 @@ begin
     from jsonb_array_elements(v_nodes -> 'legs') as n
     join leg_headings as l on l.leg_no = (n ->> 'leg_no')::bigint
     union all
-    select span.level, 0, null, null, null, n, v_period.end_date - date '1970-01-01'
-    from unnest(rules.span_levels()) as span (level)
-    cross join lateral jsonb_array_elements(coalesce(v_nodes -> (span.level || 's'), '[]')) as n
-    where (n ->> 'at_end')::boolean
+    -- Who has left by the period is not of it, and may have lines of it: an advance is taken back.
+    select span.level, 0, null, null, null, coalesce(span.n, '{}'), v_period.end_date - date '1970-01-01'
+    from (
+      select levels.level, (
+        select n from jsonb_array_elements(coalesce(v_nodes -> (levels.level || 's'), '[]')) as n where (n ->> 'at_end')::boolean limit 1) as n
+      from unnest(rules.span_levels()) as levels (level)
+    ) as span
+    where span.n is not null
+      or exists (select from terms as t where t.level = span.level and t.term_no = any (v_calculation.line_term))
   ),
   rates as (
     select n.level, n.node,
@@ -279,7 +287,7 @@ begin
             pay.quantity_text((p.n ->> ('t' || l.term_no))::numeric - l.quantity, v_unit),
             ' = ' || pay.quantity_text(l.quantity, v_unit))
           else pay.quantity_arithmetic(l.expanded, p.n, l.quantity, v_unit) end,
-        pay.price_arithmetic(l.expanded, r.rate)) as arithmetic,
+        case when l.expanded ->> 'kind' = 'advance' and l.quantity < 0 then null else pay.price_arithmetic(l.expanded, r.rate) end) as arithmetic,
       l.cents * 0.01 as amount,
       'paid' as outcome
     from lines as l

@@ -10,14 +10,14 @@ comment on policy definer_tenant on pay.pay_periods is 'Functions act in the cal
 drop policy if exists admin_all_data on pay.pay_periods;
 create policy admin_all_data on pay.pay_periods
   for all to crewpay_admin
-  using ((select auth.role()) = 'admin' and enterprise_id = (select auth.enterprise_id()))
-  with check ((select auth.role()) = 'admin' and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() = 'admin') and enterprise_id = (select auth.enterprise_id()))
+  with check ((select auth.role() = 'admin') and enterprise_id = (select auth.enterprise_id()));
 comment on policy admin_all_data on pay.pay_periods is 'Administrators: all rows of their enterprise.';
 
 drop policy if exists tenant_read on pay.pay_periods;
 create policy tenant_read on pay.pay_periods
   for select to crewpay_crew, crewpay_payroll, crewpay_service, crewpay_bi
-  using ((select auth.role()) in ('crew', 'payroll', 'service_role', 'bi')
+  using ((select auth.role() in ('crew', 'payroll', 'service_role', 'bi'))
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on pay.pay_periods is 'Read: the own enterprise''s calendar is open to all of its people.';
 
@@ -31,7 +31,7 @@ comment on policy definer_tenant on pay.pay_runs is 'Functions act in the caller
 drop policy if exists crew_published_runs on pay.pay_runs;
 create policy crew_published_runs on pay.pay_runs
   for select to crewpay_crew
-  using ((select auth.role()) = 'crew'
+  using ((select auth.role() = 'crew')
     and enterprise_id = (select auth.enterprise_id())
     and kind in ('REGULAR', 'PROJECTION')
     and state in ('published', 'superseded'));
@@ -40,14 +40,14 @@ comment on policy crew_published_runs on pay.pay_runs is 'Crew see that a run wa
 drop policy if exists tenant_read on pay.pay_runs;
 create policy tenant_read on pay.pay_runs
   for select to crewpay_admin, crewpay_payroll, crewpay_service
-  using ((select auth.role()) in ('admin', 'payroll', 'service_role')
+  using ((select auth.role() in ('admin', 'payroll', 'service_role'))
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on pay.pay_runs is 'Read: all rows of the own enterprise.';
 
 drop policy if exists bi_finished_runs on pay.pay_runs;
 create policy bi_finished_runs on pay.pay_runs
   for select to crewpay_bi
-  using ((select auth.role()) = 'bi'
+  using ((select auth.role() = 'bi')
     and enterprise_id = (select auth.enterprise_id())
     and state in ('published', 'superseded'));
 comment on policy bi_finished_runs on pay.pay_runs is 'BI sees finished runs.';
@@ -62,7 +62,7 @@ comment on policy definer_tenant on pay.pay_calculations is 'Functions act in th
 drop policy if exists crew_own_pay on pay.pay_calculations;
 create policy crew_own_pay on pay.pay_calculations
   for select to crewpay_crew
-  using ((select auth.role()) = 'crew'
+  using ((select auth.role() = 'crew')
     and enterprise_id = (select auth.enterprise_id())
     and crew_member_id = (select auth.uid()));
 comment on policy crew_own_pay on pay.pay_calculations is 'Crew see their own pay.';
@@ -70,20 +70,20 @@ comment on policy crew_own_pay on pay.pay_calculations is 'Crew see their own pa
 drop policy if exists admin_all_data on pay.pay_calculations;
 create policy admin_all_data on pay.pay_calculations
   for select to crewpay_admin
-  using ((select auth.role()) = 'admin' and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() = 'admin') and enterprise_id = (select auth.enterprise_id()));
 comment on policy admin_all_data on pay.pay_calculations is 'Administrators see all pay of their enterprise; only functions write it.';
 
 drop policy if exists tenant_read on pay.pay_calculations;
 create policy tenant_read on pay.pay_calculations
   for select to crewpay_payroll, crewpay_bi
-  using ((select auth.role()) in ('payroll', 'bi')
+  using ((select auth.role() in ('payroll', 'bi'))
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on pay.pay_calculations is 'Read: all rows of the own enterprise.';
 
 drop policy if exists ai_agent_service_role on pay.pay_calculations;
 create policy ai_agent_service_role on pay.pay_calculations
   for select to crewpay_service
-  using ((select auth.role()) = 'service_role'
+  using ((select auth.role() = 'service_role')
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy ai_agent_service_role on pay.pay_calculations is 'Services (AI agents) see all pay of their enterprise; only functions write it.';
 
@@ -97,7 +97,7 @@ comment on policy definer_tenant on pay.calculation_versions is 'Functions act i
 drop policy if exists crew_own_versions on pay.calculation_versions;
 create policy crew_own_versions on pay.calculation_versions
   for select to crewpay_crew
-  using ((select auth.role()) = 'crew'
+  using ((select auth.role() = 'crew')
     and enterprise_id = (select auth.enterprise_id())
     and crew_member_id = (select auth.uid())
     and run_id in (
@@ -111,7 +111,7 @@ comment on policy crew_own_versions on pay.calculation_versions is 'Crew see the
 drop policy if exists tenant_read on pay.calculation_versions;
 create policy tenant_read on pay.calculation_versions
   for select to crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi
-  using ((select auth.role()) in ('admin', 'payroll', 'service_role', 'bi')
+  using ((select auth.role() in ('admin', 'payroll', 'service_role', 'bi'))
     and enterprise_id = (select auth.enterprise_id())
     and run_id in (
       select r.id
@@ -130,7 +130,7 @@ comment on policy definer_tenant on pay.run_findings is 'Functions act in the ca
 drop policy if exists tenant_read on pay.run_findings;
 create policy tenant_read on pay.run_findings
   for select to crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi
-  using ((select auth.role()) in ('admin', 'payroll', 'service_role', 'bi')
+  using ((select auth.role() in ('admin', 'payroll', 'service_role', 'bi'))
     and enterprise_id = (select auth.enterprise_id())
     and run_id in (
       select r.id
@@ -163,7 +163,7 @@ comment on policy definer_tenant on pay.payroll_payments is 'Functions act in th
 drop policy if exists crew_own_payments on pay.payroll_payments;
 create policy crew_own_payments on pay.payroll_payments
   for select to crewpay_crew
-  using ((select auth.role()) = 'crew'
+  using ((select auth.role() = 'crew')
     and enterprise_id = (select auth.enterprise_id())
     and crew_member_id = (select auth.uid()));
 comment on policy crew_own_payments on pay.payroll_payments is 'Crew see what they were paid.';
@@ -171,12 +171,12 @@ comment on policy crew_own_payments on pay.payroll_payments is 'Crew see what th
 drop policy if exists tenant_read on pay.payroll_payments;
 create policy tenant_read on pay.payroll_payments
   for select to crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi
-  using ((select auth.role()) in ('admin', 'payroll', 'service_role', 'bi')
+  using ((select auth.role() in ('admin', 'payroll', 'service_role', 'bi'))
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on pay.payroll_payments is 'Read: all rows of the own enterprise.';
 
 drop policy if exists payroll_insert on pay.payroll_payments;
 create policy payroll_insert on pay.payroll_payments
   for insert to crewpay_payroll
-  with check ((select auth.role()) = 'payroll' and enterprise_id = (select auth.enterprise_id()));
+  with check ((select auth.role() = 'payroll') and enterprise_id = (select auth.enterprise_id()));
 comment on policy payroll_insert on pay.payroll_payments is 'Payroll clerks record what was paid.';

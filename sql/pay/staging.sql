@@ -49,7 +49,10 @@ begin
     '@flights@', 'crew.flights',
     '@trips@', 'crew.trips',
     '@assignments@', 'crew.crew_assignments',
-    '@months@', 'crew.crew_months');
+    '@months@', 'crew.crew_months',
+    '@advances@', format('pay.advances_paid(%L::uuid, %L::date, %L::date, ''infinity'')', p_enterprise, p_period.contract_month, p_period.start_date),
+    -- What a closed period paid in advance stays, whatever is known by now: the month's last period takes that back.
+    '@keeps_advances@', (p_period.status in ('CLOSED', 'PAID'))::text);
 end
 $$;
 comment on function pay.plan_tokens(uuid, pay.pay_periods, uuid[]) is
@@ -197,7 +200,7 @@ left join (
     coalesce(array_agg(t.term_no) filter (where t.component = 'delay_pay'), '{}'),
     coalesce(array_agg(t.term_no) filter (where t.component = 'guarantee'), '{}'))
   from rules.ruleset_terms as t
-  where t.enterprise_id = p_enterprise and t.ruleset_id = p_ruleset and t.kind in ('credit', 'pay')
+  where t.enterprise_id = p_enterprise and t.ruleset_id = p_ruleset and t.kind in ('credit', 'pay', 'advance')
 $$;
 comment on function pay.results_sql(uuid, uuid) is
 'SELECT of result rows over the staged plan; component totals and the lines they are the sums of.

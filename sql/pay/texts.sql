@@ -98,10 +98,12 @@ language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select case when competes then format('%s over %s = %s', pay.quantity_arithmetic(p_expanded, p_node, candidate, p_unit),
+  select case when p_expanded ->> 'kind' = 'advance' and p_quantity < 0 then format('%s was paid in advance', pay.quantity_text(-p_quantity, p_unit))
+      when p_expanded ->> 'kind' = 'advance' then pay.quantity_text(p_quantity, p_unit)
+      when competes then format('%s over %s = %s', pay.quantity_arithmetic(p_expanded, p_node, candidate, p_unit),
         pay.quantity_text(candidate - total, p_unit), pay.quantity_text(total, p_unit))
       else pay.quantity_arithmetic(p_expanded, p_node, total, p_unit) end
-    || case when total = p_quantity then ''
+    || case when total = p_quantity or p_expanded ->> 'kind' = 'advance' then ''
       when p_expanded ?| array['per_unit', 'amount'] then format(', %s before: %s', trim_scale(total - p_quantity), trim_scale(p_quantity))
       else format(', %s before: %s', pay.quantity_text(total - p_quantity, p_unit), pay.quantity_text(p_quantity, p_unit)) end
   from (

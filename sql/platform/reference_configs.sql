@@ -10,9 +10,8 @@ from (values
   ('algorithm.weather_weight',  '0.3',   'number',  'business', 'Weather factor in scoring algorithm'),
   ('security.session_timeout',  '3600',  'number',  'security', 'Session timeout in seconds'),
   ('security.token_max_minutes', '15', 'number', 'security', 'Longest life of a token of auth.login in minutes; an enterprise may shorten it'),
-  ('pay.adjustment_limit', '500', 'number', 'business', 'Adjustments of a crew member in a period above this sum need a second person'),
-  ('claims.payment_limit', '500', 'number', 'business', 'Largest payment of a claim that one person may release, in the currency of the enterprise; an enterprise may lower it'),
   ('notify.max_attempts', '8', 'number', 'runtime', 'How often the delivery of a notification is tried'),
+  ('pay.adjustment_limit', '500', 'number', 'business', 'Adjustments of a crew member in a period, or a claim, above this sum need a second person; an enterprise may only lower it'),
   ('features.experimental_ml',  'false', 'boolean', 'runtime',  'Enable experimental ML features')
 ) as v (key, value, value_type, category, description)
 where not exists (

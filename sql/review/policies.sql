@@ -10,7 +10,7 @@ comment on policy definer_tenant on review.discrepancies is 'Functions act in th
 drop policy if exists crew_own_discrepancies on review.discrepancies;
 create policy crew_own_discrepancies on review.discrepancies
   for select to crewpay_crew
-  using ((select auth.role()) = 'crew'
+  using ((select auth.role() = 'crew')
     and enterprise_id = (select auth.enterprise_id())
     and crew_member_id = (select auth.uid()));
 comment on policy crew_own_discrepancies on review.discrepancies is 'Crew see what is wrong with their pay.';
@@ -18,13 +18,13 @@ comment on policy crew_own_discrepancies on review.discrepancies is 'Crew see wh
 drop policy if exists admin_all_data on review.discrepancies;
 create policy admin_all_data on review.discrepancies
   for select to crewpay_admin
-  using ((select auth.role()) = 'admin' and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() = 'admin') and enterprise_id = (select auth.enterprise_id()));
 comment on policy admin_all_data on review.discrepancies is 'Administrators see all discrepancies of their enterprise; functions resolve them.';
 
 drop policy if exists tenant_read on review.discrepancies;
 create policy tenant_read on review.discrepancies
   for select to crewpay_payroll, crewpay_service, crewpay_bi
-  using ((select auth.role()) in ('payroll', 'service_role', 'bi')
+  using ((select auth.role() in ('payroll', 'service_role', 'bi'))
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on review.discrepancies is 'Read: all rows of the own enterprise.';
 
@@ -38,7 +38,7 @@ comment on policy definer_tenant on review.claims is 'Functions act in the calle
 drop policy if exists crew_own_claims on review.claims;
 create policy crew_own_claims on review.claims
   for select to crewpay_crew
-  using ((select auth.role()) = 'crew'
+  using ((select auth.role() = 'crew')
     and enterprise_id = (select auth.enterprise_id())
     and crew_member_id = (select auth.uid()));
 comment on policy crew_own_claims on review.claims is 'Crew see their own claims.';
@@ -46,12 +46,12 @@ comment on policy crew_own_claims on review.claims is 'Crew see their own claims
 drop policy if exists admin_all_data on review.claims;
 create policy admin_all_data on review.claims
   for select to crewpay_admin
-  using ((select auth.role()) = 'admin' and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() = 'admin') and enterprise_id = (select auth.enterprise_id()));
 comment on policy admin_all_data on review.claims is 'Administrators see all claims of their enterprise; functions decide them.';
 
 drop policy if exists tenant_read on review.claims;
 create policy tenant_read on review.claims
   for select to crewpay_payroll, crewpay_service, crewpay_bi
-  using ((select auth.role()) in ('payroll', 'service_role', 'bi')
+  using ((select auth.role() in ('payroll', 'service_role', 'bi'))
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on review.claims is 'Read: all rows of the own enterprise.';

@@ -86,7 +86,7 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if p_part ->> 'kind' in ('treatment', 'advance') then
+  if p_part ->> 'kind' = 'treatment' then
     perform rules.refuse('CP205', p_where, format('kind %s is not offered yet', p_part ->> 'kind'), 'See docs/contracts.md for what is offered.');
   elsif p_part ->> 'kind' not in ('settings', 'hourly_rate')
     and coalesce(p_part ->> 'level' not in ('leg', 'duty', 'day', 'trip', 'period', 'month', 'quarter', 'year'), true) then
@@ -407,10 +407,10 @@ begin
     v_compiled.toward_guarantee := coalesce((v_part ->> 'toward_guarantee')::boolean, v_compiled.kind = 'credit');
     v_compiled.toward_threshold := coalesce((v_part ->> 'toward_threshold')::boolean, v_compiled.kind = 'credit');
     v_compiled.component := coalesce(v_part ->> 'component',
-      case v_compiled.kind when 'credit' then 'flight_pay' when 'pay' then 'premium' end);
+      case v_compiled.kind when 'credit' then 'flight_pay' when 'advance' then 'flight_pay' when 'pay' then 'premium' end);
     v_compiled.depth := 0;
 
-    if v_compiled.kind in ('measure', 'credit', 'pay') then
+    if v_compiled.kind in ('measure', 'credit', 'pay', 'advance') then
       if v_losses @> jsonb_build_array(jsonb_build_object('loser', v_compiled.term_code, 'method', 'ADDITIVE')) then
         v_compiled.combine := 'add';
         v_compiled.expanded := v_compiled.expanded || '{"combine": "add"}'::jsonb;
@@ -426,7 +426,7 @@ begin
 
       v_compiled.gate := null;
       v_term := jsonb_set(v_term, '{gate}', coalesce(
-        case when v_compiled.kind = 'measure' then v_term -> 'gate'
+        case when v_compiled.kind in ('measure', 'advance') then v_term -> 'gate'
           else rules.exclude_winners(nullif(v_term -> 'gate', 'null'), v_compiled.level, v_compiled.term_code, v_terms, v_losses) end, 'null'));
       if nullif(v_term -> 'gate', 'null') is not null then
         v_compiled.gate := rules.compile_expression(v_term -> 'gate', v_compiled.level, v_measures, v_where || ' $.when');
@@ -480,6 +480,9 @@ begin
       select v_compiled.expanded
       limit 1;
 
+      if v_compiled.kind <> 'advance' and 'month.projected_credit' = any ((v_compiled.quantity).needs || coalesce((v_compiled.gate).needs, '{}')) then
+        perform rules.refuse('CP205', v_where, 'the projected credit of a month is read by advances only', 'Before the month is over it isn''t known what it will come to.');
+      end if;
       if v_compiled.kind <> 'pay' and exists (
         select from unnest((v_compiled.quantity).needs || coalesce((v_compiled.gate).needs, '{}')) as need
         where split_part(need, '.', 2) = 'credit' or v_compiled.kind = 'measure' and split_part(need, '.', 2) = 'base') then

@@ -59,7 +59,8 @@ begin
   end if;
 
   select * into v_fact from rules.facts where level = v_level and name = v_name;
-  if v_level = any (rules.span_levels()) and v_level <> p_level and coalesce(v_fact.expression !~ '^(s\.|@)', true) then
+  if v_level = any (rules.span_levels()) and v_level <> p_level and coalesce(v_fact.expression !~ '^(s\.|@)', true)
+    and not (p_level = 'period' and v_fact.name = 'projected_credit') then
     perform rules.refuse('CP203', p_where, format('%s can''t be read at level %s', p_name, p_level),
       'What a span has come to is read at its own level: measure it there, or read days, line_type, award_credit and the like.');
   end if;

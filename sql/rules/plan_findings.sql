@@ -11,7 +11,7 @@ as $$
     'select l.no, case when l.quantity is null then ''CP111'' else ''CP110'' end as code, l.term_no, l.node from _lines as l where l.cents is null',
     -- Credit and measures of nodes that the period pays; what a missing measure would have decided is not known.
     (select string_agg(format('select x.no, ''CP111'', %s::smallint, %s from %s as x where %s(%s) and (%s) is null%s',
-        t.term_no, l.node, l.stage, case when t.kind = 'credit' then format('x.t%s is null and ', t.term_no) else '' end,
+        t.term_no, l.node, l.stage, case when t.kind <> 'measure' then format('x.t%s is null and ', t.term_no) else '' end,
         coalesce(rules.own_base((t.gate).sql), 'true'), rules.own_base((t.quantity).sql),
         format(' and x.%s between @period_first_day@ and @period_last_day@',
           case when t.level in ('duty', 'trip') and coalesce(t.expanded ->> 'books', p_settings ->> 'books') = 'end' then 'end_day' else l.paid_day end)),
@@ -25,7 +25,7 @@ as $$
         ('quarter', '(select m.*, m.upto as day from _quarters as m where m.at_end)', '0::bigint', 'day'),
         ('year', '(select m.*, m.upto as day from _years as m where m.at_end)', '0::bigint', 'day'))
         as l (level, stage, node, paid_day) on l.level = t.level
-      where t.kind in ('credit', 'measure') and (t.quantity).nullable),
+      where t.kind in ('credit', 'measure', 'advance') and (t.quantity).nullable),
     (select string_agg(format('select m.no, ''CP111'', %1$s::smallint, 0::bigint from _%2$ss as m where m.at_end and m.t%1$s is null',
         t.term_no, t.level), E'\nunion all\n' order by t.term_no)
       from unnest(p_terms) as t

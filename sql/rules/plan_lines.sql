@@ -39,7 +39,7 @@ comment on function rules.price_sql(rules.compiled_term, text, text, text) is
 p_term: the term; p_quantity: SQL of its quantity; p_rate: SQL of the hourly rate; p_price: SQL of its price.';
 
 -- Credit that is booked to the period, priced at the rate of its node.
-create or replace function rules.credit_lines(p_settings jsonb)
+create or replace function rules.credit_lines(p_terms rules.compiled_term[], p_settings jsonb)
 returns text
 language sql
 immutable
@@ -47,11 +47,16 @@ set search_path = pg_catalog, pg_temp
 as $$
   select format('select c.no, c.term_no, c.node, c.quantity, %s as cents
 from _credit as c
-join _people as p on p.no = c.no
-where c.books_day between @period_first_day@ and @period_last_day@', rules.cents_sql('c.quantity', rules.rate_sql('c.rate_day'), true))
+join _people as p on p.no = c.no%s', rules.cents_sql('c.quantity', rules.rate_sql('c.rate_day'), true),
+    case when rules.has_advances(p_terms) then format('
+left join %s as a on a.no = c.no and c.books_day between a.first_day and a.last_day
+where c.books_day between @month_first_day@ and @period_last_day@
+  and %s', rules.advance_periods_sql(), rules.is_due_sql('a', 'c.books_day'))
+    else '
+where c.books_day between @period_first_day@ and @period_last_day@' end)
 $$;
-comment on function rules.credit_lines(jsonb) is 'SELECT of the lines of credit of nodes.
-p_settings: contract settings.';
+comment on function rules.credit_lines(rules.compiled_term[], jsonb) is 'SELECT of the lines of credit of nodes.
+p_terms: all terms; p_settings: contract settings.';
 
 -- A pay term of a node. A missing quantity of a matching node stays in, without cents: it is a finding.
 create or replace function rules.node_pay_lines(p_terms rules.compiled_term[], p_term rules.compiled_term, p_settings jsonb)
@@ -91,7 +96,7 @@ p_terms: all terms; p_term: the term; p_settings: contract settings.';
 
 -- A term of a span: to date at the period's end, less to date before it, both at the price of the period's end, so that the periods
 -- of a span add up to it to the cent.
-create or replace function rules.span_lines(p_term rules.compiled_term, p_settings jsonb)
+create or replace function rules.span_lines(p_terms rules.compiled_term[], p_term rules.compiled_term, p_settings jsonb)
 returns text
 language plpgsql
 immutable
@@ -108,6 +113,22 @@ declare
         rules.price_sql(p_term, 'q.before', v_rate, case p_term.price_kind when 'amount' then 'q.price_before' else 'q.price' end))
     else format('%s - %s', rules.cents_sql('q.total', v_rate, true), rules.cents_sql('q.before', v_rate, true)) end;
 begin
+  if p_term.kind = 'credit' and rules.has_advances(p_terms) then
+    -- Credit of a period that was paid in advance waits for the month's last; credit of a longer span has no such day.
+    if p_term.level <> 'period' then
+      perform rules.refuse('CP205', p_term.term_code, format('credit of the %s beside an advance', p_term.level), 'Credit it at the trip or below, or in the period.');
+    end if;
+    return format('select q.no, %s::smallint, 0::bigint, q.quantity::numeric, %s
+from (
+  select m.no, sum(%s) as quantity
+  from _periods as m
+  left join %s as a on a.no = m.no and a.first_day = m.first_day
+  where m.first_day >= @month_first_day@ and %s
+  group by m.no
+) as q
+join _people as p on p.no = q.no
+where q.quantity <> 0', p_term.term_no, rules.cents_sql('q.quantity', v_rate, true), v_value, rules.advance_periods_sql(), rules.is_due_sql('a', 'm.first_day'));
+  end if;
   return format('select q.no, %1$s::smallint, 0::bigint, (q.total - q.before)::numeric, %2$s
 from (
   select x.no, max(x.quantity) filter (where x.at_end) as total, coalesce(max(x.quantity) filter (where not x.at_end), 0) as before%3$s
@@ -123,9 +144,9 @@ where q.total <> q.before%6$s',
     case when p_term.price_kind = 'amount' then ' or q.price <> q.price_before' else '' end);
 end
 $$;
-comment on function rules.span_lines(rules.compiled_term, jsonb) is
+comment on function rules.span_lines(rules.compiled_term[], rules.compiled_term, jsonb) is
 'SELECT of the lines of a credit or pay term of a period, month, quarter or year.
-p_term: the term; p_settings: contract settings.';
+p_terms: all terms; p_term: the term; p_settings: contract settings.';
 
 -- Amounts of a span are paid at the rate of the last day to date, or of the span's first.
 create or replace function rules.span_rate_day(p_level text, p_settings jsonb)
@@ -174,7 +195,7 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_branches text[] := array[rules.credit_lines(p_settings)];
+  v_branches text[] := array[rules.credit_lines(p_terms, p_settings)];
   v_term rules.compiled_term;
   v_level text;
 begin
@@ -182,12 +203,13 @@ begin
     if v_term.kind = 'pay' and v_term.level in ('leg', 'duty', 'trip') then
       v_branches := v_branches || rules.node_pay_lines(p_terms, v_term, p_settings);
     elsif v_term.level = any (rules.span_levels()) and v_term.kind in ('credit', 'pay') and not v_term.is_guarantee then
-      v_branches := v_branches || rules.span_lines(v_term, p_settings);
+      v_branches := v_branches || rules.span_lines(p_terms, v_term, p_settings);
     end if;
   end loop;
   foreach v_level in array rules.span_levels() loop
     v_branches := v_branches || rules.guarantee_lines(p_terms, v_level, p_settings);
   end loop;
+  v_branches := v_branches || rules.advance_lines(p_terms);
   return array_to_string(v_branches, E'\nunion all\n');
 end
 $$;

@@ -286,7 +286,8 @@ offset 0$q$,
     v_cuts, v_credit,
     case when v_facts ~ 'duties\.' then format(E'\nleft join (\n  %s\n) as duties on duties.no = p.no and duties.first_day = u.first_day and duties.upto = u.upto',
       rules.span_duties_sql(v_cuts)) else '' end,
-    coalesce(v_joins, ''),
+    coalesce(v_joins, '') || case when v_facts ~ 'projected\.' then E'\nleft join (\n  select no, sum(quantity) as credit\n  from _projected_credit\n'
+      '  where books_day between @month_first_day@ and @month_last@ - date ''1970-01-01''\n  group by no\n) as projected on projected.no = p.no' else '' end,
     case when v_held then E'\njoin _held as held on held.no = p.no and u.first_day between held.first_day and held.last_day' else '' end,
     -- A span that is over is of those who were employed in it; so is a period, while a month is settled with who has left.
     format(E'\nwhere %s (p.hire_day <= u.upto and coalesce(p.left_day >= u.first_day, true))', case p_level when 'period' then '' else 'not u.is_past or' end));
@@ -352,11 +353,11 @@ begin
     format(', %s as t%s, %s as price%2$s',
       rules.span_pay_sql(case when (t.gate).sql is null then format('(%s)', (t.quantity).sql)
         else format('case when (%s) then (%s) else 0 end', (t.gate).sql, (t.quantity).sql) end, p_level),
-      t.term_no, rules.span_pay_sql(coalesce(format('(%s)::numeric', (t.price).sql), 'null::numeric'), p_level)),
+      t.term_no, rules.span_pay_sql('(' || coalesce((t.price).sql, 'null') || ')::numeric', p_level)),
     '' order by t.term_no)
   into v_pay
   from unnest(p_terms) as t
-  where t.level = p_level and t.kind = 'pay';
+  where t.level = p_level and t.kind in ('pay', 'advance');
   if v_pay is not null then
     v_sql := format(E'select m.*%s\nfrom (%s\noffset 0) as m', v_pay, v_sql);
   end if;

@@ -34,14 +34,14 @@ comment on policy definer_tenant on rules.union_contract_terms is 'Functions act
 drop policy if exists admin_all_data on rules.union_contract_terms;
 create policy admin_all_data on rules.union_contract_terms
   for all to crewpay_admin
-  using ((select auth.role()) = 'admin' and enterprise_id = (select auth.enterprise_id()))
-  with check ((select auth.role()) = 'admin' and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() = 'admin') and enterprise_id = (select auth.enterprise_id()))
+  with check ((select auth.role() = 'admin') and enterprise_id = (select auth.enterprise_id()));
 comment on policy admin_all_data on rules.union_contract_terms is 'Administrators: all rows of their enterprise.';
 
 drop policy if exists tenant_read on rules.union_contract_terms;
 create policy tenant_read on rules.union_contract_terms
   for select to crewpay_crew, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync
-  using ((select auth.role()) in ('crew', 'payroll', 'service_role', 'bi', 'sync')
+  using ((select auth.role() in ('crew', 'payroll', 'service_role', 'bi', 'sync'))
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on rules.union_contract_terms is 'Read: the own enterprise''s contract is open to all of its people.';
 
@@ -55,14 +55,14 @@ comment on policy definer_tenant on rules.rule_interpretations is 'Functions act
 drop policy if exists admin_all_data on rules.rule_interpretations;
 create policy admin_all_data on rules.rule_interpretations
   for all to crewpay_admin
-  using ((select auth.role()) = 'admin' and enterprise_id = (select auth.enterprise_id()))
-  with check ((select auth.role()) = 'admin' and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() = 'admin') and enterprise_id = (select auth.enterprise_id()))
+  with check ((select auth.role() = 'admin') and enterprise_id = (select auth.enterprise_id()));
 comment on policy admin_all_data on rules.rule_interpretations is 'Administrators: all rows of their enterprise.';
 
 drop policy if exists tenant_read on rules.rule_interpretations;
 create policy tenant_read on rules.rule_interpretations
   for select to crewpay_crew, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync
-  using ((select auth.role()) in ('crew', 'payroll', 'service_role', 'bi', 'sync')
+  using ((select auth.role() in ('crew', 'payroll', 'service_role', 'bi', 'sync'))
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on rules.rule_interpretations is 'Read: the own enterprise''s contract is open to all of its people.';
 
@@ -76,14 +76,14 @@ comment on policy definer_tenant on rules.interpretation_faa_rules is 'Functions
 drop policy if exists admin_all_data on rules.interpretation_faa_rules;
 create policy admin_all_data on rules.interpretation_faa_rules
   for all to crewpay_admin
-  using ((select auth.role()) = 'admin' and enterprise_id = (select auth.enterprise_id()))
-  with check ((select auth.role()) = 'admin' and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() = 'admin') and enterprise_id = (select auth.enterprise_id()))
+  with check ((select auth.role() = 'admin') and enterprise_id = (select auth.enterprise_id()));
 comment on policy admin_all_data on rules.interpretation_faa_rules is 'Administrators: all rows of their enterprise.';
 
 drop policy if exists tenant_read on rules.interpretation_faa_rules;
 create policy tenant_read on rules.interpretation_faa_rules
   for select to crewpay_crew, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync
-  using ((select auth.role()) in ('crew', 'payroll', 'service_role', 'bi', 'sync')
+  using ((select auth.role() in ('crew', 'payroll', 'service_role', 'bi', 'sync'))
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on rules.interpretation_faa_rules is 'Read: the own enterprise''s contract is open to all of its people.';
 
@@ -97,14 +97,14 @@ comment on policy definer_tenant on rules.interpretation_contract_terms is 'Func
 drop policy if exists admin_all_data on rules.interpretation_contract_terms;
 create policy admin_all_data on rules.interpretation_contract_terms
   for all to crewpay_admin
-  using ((select auth.role()) = 'admin' and enterprise_id = (select auth.enterprise_id()))
-  with check ((select auth.role()) = 'admin' and enterprise_id = (select auth.enterprise_id()));
+  using ((select auth.role() = 'admin') and enterprise_id = (select auth.enterprise_id()))
+  with check ((select auth.role() = 'admin') and enterprise_id = (select auth.enterprise_id()));
 comment on policy admin_all_data on rules.interpretation_contract_terms is 'Administrators: all rows of their enterprise.';
 
 drop policy if exists tenant_read on rules.interpretation_contract_terms;
 create policy tenant_read on rules.interpretation_contract_terms
   for select to crewpay_crew, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync
-  using ((select auth.role()) in ('crew', 'payroll', 'service_role', 'bi', 'sync')
+  using ((select auth.role() in ('crew', 'payroll', 'service_role', 'bi', 'sync'))
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on rules.interpretation_contract_terms is 'Read: the own enterprise''s contract is open to all of its people.';
 
@@ -118,7 +118,7 @@ comment on policy definer_tenant on rules.rulesets is 'Functions act in the call
 drop policy if exists tenant_read on rules.rulesets;
 create policy tenant_read on rules.rulesets
   for select to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync
-  using ((select auth.role()) in ('crew', 'admin', 'payroll', 'service_role', 'bi', 'sync')
+  using ((select auth.role() in ('crew', 'admin', 'payroll', 'service_role', 'bi', 'sync'))
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on rules.rulesets is 'Read: the own enterprise''s contract as compiled.';
 
@@ -132,7 +132,7 @@ comment on policy definer_tenant on rules.ruleset_terms is 'Functions act in the
 drop policy if exists tenant_read on rules.ruleset_terms;
 create policy tenant_read on rules.ruleset_terms
   for select to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync
-  using ((select auth.role()) in ('crew', 'admin', 'payroll', 'service_role', 'bi', 'sync')
+  using ((select auth.role() in ('crew', 'admin', 'payroll', 'service_role', 'bi', 'sync'))
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on rules.ruleset_terms is 'Read: the own enterprise''s contract as compiled.';
 
@@ -146,6 +146,6 @@ comment on policy definer_tenant on rules.plans is 'Functions act in the caller'
 drop policy if exists tenant_read on rules.plans;
 create policy tenant_read on rules.plans
   for select to crewpay_admin, crewpay_payroll, crewpay_service
-  using ((select auth.role()) in ('admin', 'payroll', 'service_role')
+  using ((select auth.role() in ('admin', 'payroll', 'service_role'))
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on rules.plans is 'Read: the compiled SQL of the own enterprise''s contract.';

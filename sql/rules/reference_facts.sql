@@ -85,6 +85,7 @@ insert into rules.facts (level, name, value_type, unit, nullable, expression, su
   ('month', 'line_type', 'text', 'none', false, 's.month_line_type', false, 'LINE or RESERVE.'),
   ('month', 'award_credit', 'numeric', 'min', true, 's.month_award_credit', false, 'Credit of the final bid award, credit minutes.'),
   ('month', 'is_last', 'bool', 'none', false, '@is_last@', false, 'Whether the period is the month''s last.'),
+  ('month', 'projected_credit', 'numeric', 'min', false, 'coalesce(projected.credit, 0)', false, 'Credit of the whole month as flown so far and as scheduled for the rest, of legs, duties, days and trips; read by advances only.'),
   ('month', 'period_index', 'int', 'none', false, '@period_index@', false, 'Number of the period within its month, from 1.'),
   -- Spans: facts of a span at a cut (see rules.span_source()): u the cut, c credit from below, duties of the span.
   ('period', 'days', 'int', 'none', false, '(u.upto - u.first_day + 1)', false, 'Days of the pay period.'),

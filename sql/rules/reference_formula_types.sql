@@ -19,8 +19,9 @@ insert into rules.formula_types (name, kind, template, parameters, required, des
     'Money, computed after all credit.'),
   ('treatment', 'treatment', '{}', '{level,when,toward_guarantee,toward_threshold,paid}', '{level}',
     'Changes what counts toward guarantee or threshold for matching nodes.'),
-  ('advance', 'advance', '{}', '{hours}', '{hours}',
-    'Credit paid in a period that isn''t the month''s last.'),
+  ('advance', 'advance', '{"kind": "advance", "level": "period", "label": "advance", "hours": {"$": "hours"}}',
+    '{hours,when,round}', '{hours}',
+    'Credit paid in a period that isn''t the month''s last, instead of what was earned in it; the last pays the month less what was paid in advance.'),
 
   ('leg_credit', 'credit',
     '{"$case": "basis", "default": "greater",

@@ -171,7 +171,7 @@ begin
   step_no := 0;
   for name, statement in
     values
-      ('_zones', rules.plan_zones(v_all_airports, v_settings)),
+      ('_zones', rules.reach_forward(p_terms, rules.plan_zones(v_all_airports, v_settings))),
       ('_people', rules.plan_people(p_positions, rules.rate_steps(p_terms), v_settings)),
       ('_held', rules.plan_held(v_settings)),
       ('_legs', rules.plan_legs(p_terms, v_leg_needs, v_settings, v_measures)),
@@ -179,7 +179,13 @@ begin
       ('_days', rules.plan_days(p_terms)),
       ('_trips', rules.plan_trips(p_terms, v_trip_needs, v_measures)),
       ('_credit', rules.plan_credit(p_terms, v_settings)),
+      ('_projected_legs', rules.projected(p_terms, rules.plan_legs(p_terms, v_leg_needs, v_settings, v_measures))),
+      ('_projected_duties', rules.projected(p_terms, rules.plan_duties(p_terms, v_duty_needs, v_measures))),
+      ('_projected_days', rules.projected(p_terms, rules.plan_days(p_terms))),
+      ('_projected_trips', rules.projected(p_terms, rules.plan_trips(p_terms, v_trip_needs, v_measures))),
+      ('_projected_credit', rules.projected(p_terms, rules.plan_credit(p_terms, v_settings))),
       ('_periods', rules.plan_span(p_terms, 'period', v_measures, v_settings)),
+      ('_advances', rules.plan_advances(p_terms)),
       ('_months', rules.plan_span(p_terms, 'month', v_measures, v_settings)),
       ('_quarters', rules.plan_span(p_terms, 'quarter', v_measures, v_settings)),
       ('_years', rules.plan_span(p_terms, 'year', v_measures, v_settings)),
@@ -249,7 +255,7 @@ begin
 
   insert into rules.ruleset_terms (enterprise_id, ruleset_id, term_no, term_id, kind, level, component, label, expanded, price)
   select p_enterprise, v_id, t.term_no, t.term_id, t.kind, t.level,
-    case when t.kind in ('credit', 'pay') then t.component::pay.component end, t.label, t.expanded,
+    case when t.kind in ('credit', 'pay', 'advance') then t.component::pay.component end, t.label, t.expanded,
     case t.price_kind when 'multiplier' then t.expanded -> 'multiplier' when 'per_hour' then t.expanded -> 'per_hour'
       when 'per_unit' then t.expanded -> 'per_unit' when 'amount' then t.expanded -> 'amount' end
   from unnest(v_terms) as t;

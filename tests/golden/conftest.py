@@ -193,6 +193,17 @@ class Airline:
             ),
         )  # fmt: skip
 
+    def depart(self, crew: str, leg: int, actual: str) -> None:
+        """The actual times of the n-th leg of a crew member become known."""
+        out, into = self._span(actual, self.zones[crew], None)
+        self.conn.execute(
+            """update crew.flights as f set actual_departure = %s, actual_arrival = %s, status = 'ARRIVED'
+               from (select a.flight_id from crew.crew_assignments a where a.enterprise_id = %s and a.crew_member_id = %s
+                     order by a.duty_start_time, a.leg_no offset %s limit 1) as flown
+               where f.enterprise_id = %s and f.id = flown.flight_id""",
+            (out, into, self.id, self.crew[crew], leg - 1, self.id),
+        )
+
     def add_trip(self, given: dict[str, Any]) -> UUID:
         crew = given["crew"]
         zone = self.zones[crew]

@@ -85,7 +85,12 @@ def test_case(path: Path, airlines: Callable[[], Any]) -> None:
     airline = airlines()
     airline.build(case)
     airline.load(airline.contract(case))
-    runs = [airline.run(n + 1) for n in range(len(airline.periods))]
+    runs = []
+    for n in range(len(airline.periods)):
+        runs.append(airline.run(n + 1))
+        for late in case.get("late", []):
+            if late["after"] == n + 1:
+                airline.depart(late["crew"], late["leg"], late["actual"])
 
     for crew, expected in case["expect"].items():
         for period, want in enumerate(expected if isinstance(expected, list) else [expected], start=1):

@@ -104,7 +104,9 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "window on a day that doesn't exist": ("CP204", credit(basis="block", window={"dates": ["2013-02-30"]})),
     # CP205 not offered
     "treatment": ("CP205", {"type": "treatment", "level": "trip", "toward_guarantee": False}),
-    "advance": ("CP205", {"type": "advance", "hours": 40}),
+    "advance that isn't hours": ("CP204", {"type": "advance", "hours": "forty"}),
+    "projected credit read by another term": ("CP203", credit("trip", basis="tafb", when={">": [{"var": "month.projected_credit"}, 60]})),
+    "projected credit read by a guarantee": ("CP205", {"type": "monthly_guarantee", "hours": {"var": "projected_credit"}}),
     "level that isn't one": ("CP202", pay("decade", basis="block", per_hour=5)),
     "window at the level of a quarter": ("CP205", pay("quarter", basis="block", per_hour=5, window=WINDOW)),
     "pay of a day": ("CP205", pay("day", basis="day_duties", per_unit=5)),
@@ -256,6 +258,14 @@ def test_competing_credits_of_two_levels_need_no_more(airlines: Callable[[], Any
         {"code": "P1", "formula": LEG},
         {"code": "P2", "formula": {"type": "duty_rig", "ratio": 2}},
         edges=[{"kind": "CONFLICTS_WITH", "from": "P1", "to": "P2", "properties": {"resolutionMethod": "GREATEST"}}],
+    ))  # fmt: skip
+
+
+def test_credit_of_the_month_beside_an_advance(airline: Any) -> None:
+    refused(airline, "CP205", contract(
+        airline,
+        {"code": "P1", "formula": {"type": "advance", "hours": 40}},
+        {"code": "P2", "formula": credit("month", hours=60)},
     ))  # fmt: skip
 
 

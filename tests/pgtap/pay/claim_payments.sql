@@ -22,7 +22,7 @@ alter function test.pay(review.payment_status) owner to crewpay_definer;
 alter function test.decide(review.claim_decision, numeric, text) owner to crewpay_definer;
 alter function test.gate() owner to crewpay_definer;
 alter function test.waiting() owner to crewpay_definer;
-update platform.system_configs set value = '500' where key = 'claims.payment_limit' and tenant_id is null;
+update platform.system_configs set value = '500' where key = 'pay.adjustment_limit' and tenant_id is null;
 
 select test.act_as('alpha_payroll');
 select throws_ok($$ select test.gate() $$, 'CP311', null, 'an undecided claim is not paid');
@@ -40,11 +40,11 @@ select lives_ok($$ select test.pay('PENDING') $$, 'waiting is no payment');
 
 -- An enterprise may lower the limit, and not raise it.
 select test.act_as('alpha_admin');
-select platform.put_config('claims.payment_limit', '100000');
+select platform.put_config('pay.adjustment_limit', '100000');
 select test.act_as('alpha_payroll');
 select throws_ok($$ select test.gate() $$, 'CP312', null, 'an administrator can''t raise the limit');
 select test.act_as('alpha_admin');
-select platform.put_config('claims.payment_limit', '10');
+select platform.put_config('pay.adjustment_limit', '10');
 select test.decide('APPROVE', 11, test.login('alpha_clerk'));
 select throws_ok($$ select test.gate() $$, 'CP312', null, 'but lower it');
 select test.decide('APPROVE', 900, test.login('alpha_clerk'));
