@@ -18,7 +18,12 @@ from crewpay_sync.output import FINDINGS, json_option, print_json, say
 from crewpay_sync.tenants import act_as
 
 Row = dict[str, Any]
-VERBS = {"CREATED": "made it", "UPDATED": "changed it", "DELETED": "deleted it", "APPROVED": "approved it", "DENIED": "denied it"}  # fmt: skip
+VERBS = {
+    "CREATED": "made", "UPDATED": "changed", "DELETED": "deleted", "APPROVED": "approved", "DENIED": "denied",
+    "REQUESTED": "asked to approve", "WITHDRAWN": "no longer asks to approve", "SUPERSEDED": "took back the approval of",
+}  # fmt: skip
+# What is told of rows that this one is part of; the rest is in the JSON.
+TOLD = ("status", "state", "decision_reason", "changes", "rates", "total_amount")
 
 
 def rows(conn: psycopg.Connection[Any], name: str, values: Row) -> list[Row]:
@@ -40,8 +45,11 @@ def story(entry: Row) -> list[str]:
     who = f"{entry['actor_name']} ({entry['actor']})" if entry["actor_name"] else entry["actor"]
     happened = entry["happened_at"].astimezone(UTC)
     why = f": {value_text(entry['reason'])}" if entry["reason"] else ""
-    lines = [f"{happened:%Y-%m-%d %H:%M:%S}Z  {who} {VERBS[entry['action']]}{why}"]
+    what = f"the {entry['about']}" if entry["about"] else "it"
+    lines = [f"{happened:%Y-%m-%d %H:%M:%S}Z  {who} {VERBS[entry['action']]} {what}{why}"]
     for column, value in (entry["changes"] or {}).items():
+        if entry["about"] and column not in TOLD:
+            continue
         if entry["action"] in ("CREATED", "DELETED") or not isinstance(value, list) or len(value) != 2:
             lines.append(f"    {column}: {value_text(value)}")
         else:
@@ -50,7 +58,7 @@ def story(entry: Row) -> list[str]:
     told += [f"{name} {value_text(entry[key])}" for name, key in (("request", "request_id"), ("client", "user_agent")) if entry[key]]  # fmt: skip
     seen = [f"from {entry['ip_address']}"] if entry["ip_address"] else []
     claims = [f"the client says: {', '.join(told)}"] if told else []
-    if seen or claims:
+    if (seen or claims) and not entry["about"]:
         lines.append(f"    ({'; '.join(seen + claims)})")
     return lines
 
@@ -66,16 +74,18 @@ def audit() -> None:
 @audit.command()
 @click.argument("table")
 @click.argument("key", metavar="ID")
+@click.option("--alone", is_flag=True, help="The row's own changes only.")
 @enterprise_option
 @json_option
-def history(table: str, key: str, enterprise: str | None, as_json: bool) -> None:
-    """Every recorded change of a row: when, who, what, why.
+def history(table: str, key: str, alone: bool, enterprise: str | None, as_json: bool) -> None:
+    """The life of a row: when, who, what, why.
 
-    TABLE is an audited table such as crew.flights; ID its key, several columns joined by a slash.
+    Its own changes, and what became of what it is part of: pay periods closed and reopened, runs published, corrections
+    and rates asked for and approved. TABLE is an audited table such as crew.flights; ID its key, several columns joined by a slash.
     What a client says about itself proves nothing, and is marked so. Exit code 1: nothing is recorded.
     """
     with closing(open_database()) as conn, act_as(conn, choose_enterprise(conn, enterprise), "admin"):
-        entries = rows(conn, "history", {"table": table, "id": key})
+        entries = rows(conn, "history" if alone else "story", {"table": table, "id": key})
     if as_json:
         print_json(entries, status="ok" if entries else "findings")
     for entry in entries if not as_json else []:

@@ -61,6 +61,8 @@ from (values
   ('function', 'audit.claimed', '{crewpay_definer}', 'execute'),
   ('function', 'audit.ensure_partitions', '{crewpay_definer,crewpay_jobs}', 'execute'),
   ('function', 'audit.history', '{crewpay_admin,crewpay_definer,crewpay_payroll}', 'execute'),
+  ('function', 'audit.related_rows', '{crewpay_admin,crewpay_definer,crewpay_payroll}', 'execute'),
+  ('function', 'audit.story', '{crewpay_admin,crewpay_definer,crewpay_payroll}', 'execute'),
   ('function', 'audit.tg_refuse_change', '{crewpay_definer}', 'execute'),
   ('function', 'audit.tg_refuse_key_change', '{crewpay_definer}', 'execute'),
   ('function', 'auth.collect_refusals', '{crewpay_jobs}', 'execute'),

@@ -58,6 +58,7 @@ as $$
 declare
   v_batch crew.import_batches;
   v_count record;
+  v_before text;
 begin
   perform auth.require_role('admin', 'payroll');
   select b.* into v_batch
@@ -74,6 +75,7 @@ begin
   end if;
   -- One import of an enterprise at a time: two would not see each other's rows.
   perform pg_advisory_xact_lock(hashtextextended('crew.import:' || v_batch.enterprise_id, 0));
+  v_before := pay.because('import of ' || v_batch.file_name);
   case v_batch.kind
     when 'flights' then select * into v_count from crew.import_flights(p_batch);
     when 'crew' then select * into v_count from crew.import_crew(p_batch);
@@ -81,6 +83,7 @@ begin
     when 'assignments' then select * into v_count from crew.import_assignments(p_batch);
     when 'payments' then select * into v_count from crew.import_payments(p_batch);
   end case;
+  perform set_config('app.reason', v_before, true);
   delete from crew.import_rows r where r.enterprise_id = v_batch.enterprise_id and r.batch_id = p_batch;
   update crew.import_batches b
   set finished_at = clock_timestamp(),
