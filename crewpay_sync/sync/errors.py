@@ -58,6 +58,11 @@ def is_refusal(error: BaseException) -> bool:
     return isinstance(error, neo4j_errors.ClientError | Missing | Mismatch | ValueError | TypeError)
 
 
+def is_too_much(error: BaseException) -> bool:
+    """Whether Neo4j's memory doesn't hold the transaction: half of it may fit, the same again won't."""
+    return isinstance(error, neo4j_errors.Neo4jError) and "Memory" in (error.code or "")
+
+
 def is_lost_database(error: psycopg.Error) -> bool:
     """Whether the connection to Postgres, or Postgres itself, is gone for now."""
     state = error.sqlstate

@@ -14,6 +14,7 @@ PLACES = (
     "after_claim",
     "before_peek",
     "after_peek",
+    "before_write",
     "in_neo4j_tx",
     "before_neo4j_commit",
     "after_neo4j_commit",

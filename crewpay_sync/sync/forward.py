@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from crewpay_sync.sync.errors import Missing, Stopped, code_of, is_refusal
+from crewpay_sync.sync.errors import Missing, Stopped, code_of, is_refusal, is_too_much
 from crewpay_sync.sync.failpoints import failpoint
 from crewpay_sync.sync.graph import Graph
 from crewpay_sync.sync.model import ENTITIES, Dirty, Entity, Node
@@ -71,10 +71,12 @@ class Forward:
             return
         if self.stopping():
             raise Stopped
+        failpoint("before_write")
         try:
             action(batch)
         except Exception as error:
-            if not is_refusal(error):
+            too_much = is_too_much(error) and len(batch) > 1
+            if not (is_refusal(error) or too_much):
                 raise
             if len(batch) > 1:
                 middle = len(batch) // 2

@@ -120,8 +120,8 @@ class Lane:
             return
         try:
             self.graph.prepare()
-        except neo4j_errors.ClientError as error:
-            if isinstance(error, neo4j_errors.AuthError):
+        except neo4j_errors.Neo4jError as error:
+            if ".Schema." not in (error.code or ""):
                 raise
             raise CrewPayError(
                 "CP943",

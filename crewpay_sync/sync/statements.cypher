@@ -47,6 +47,7 @@ UNWIND $rows AS row
 UNWIND row.requires AS code
 MATCH (n:Interpretation {enterprise: $enterprise, id: row.key})
 MATCH (x:Rule {enterprise: $enterprise, code: code})
+WHERE x:ContractTerm OR x:FaaRule
 MERGE (n)-[:REQUIRES]->(x)
 RETURN count(*) AS applied;
 

@@ -75,10 +75,7 @@ begin
   sizes as (
     select
       (select count(*) from good as g) as now_there,
-      (select count(*) from graph.rows_of(v_generation)) as before,
-      (select count(*) from graph.rows_of(v_generation) as b
-        where not exists (
-          select from good as g where g.kind = b.kind and g.from_code = b.from_code and g.to_code is not distinct from b.to_code)) as vanished
+      (select count(*) from graph.rows_of(v_generation)) as before
   )
   select s.problem, s.subject,
     case s.problem
@@ -148,11 +145,10 @@ begin
   from good as g
   where g.kind = 'PAY_COMPONENT' and g.properties ? 'calculationOrder' and g.properties ->> 'calculationOrder' !~ '^\d{1,4}$'
   union all
-  select 'SHRINK', 'rule graph', format('%s of %s rows are gone. If that is meant: crewpay sync backflow --accept-shrink; if not: crewpay graph restore.', z.vanished, z.before)
+  select 'SHRINK', 'rule graph', format('%s rows are left of %s. If that is meant: crewpay sync backflow --accept-shrink; if not: crewpay graph restore.', z.now_there, z.before)
   from sizes as z
   where not p_accept_shrink
-    and z.before > 0
-    and z.vanished > greatest(z.before / 5, 1)
+    and z.before - z.now_there > greatest(z.before / 5, 1)
   order by 1, 2, 3;
 end
 $$;

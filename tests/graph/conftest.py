@@ -65,6 +65,13 @@ class Server:
         )
         assert done.returncode == 0, done.stderr
 
+    @property
+    def running(self) -> bool:
+        try:
+            return _alive(self.pid)
+        except OSError:
+            return False
+
     def start(self) -> None:
         self.command("start")
 
@@ -101,9 +108,11 @@ def _alive(pid: int) -> bool:
 @pytest.fixture(scope="session")
 def neo4j_server() -> Iterator[Server]:
     server = Server()
+    ours = not server.running
     server.start()
     yield server
-    server.stop()
+    if ours:
+        server.stop()
 
 
 @pytest.fixture
@@ -452,10 +461,10 @@ class Proxy:
 
     def __init__(self, port: int) -> None:
         self.to = port
-        self.swallow = False  # half-open: everything stays connected, nothing arrives
         self.refuse = False
         self.delay = 0.0
         self.cut_after: int | None = None
+        self._stuck: set[int] = set()
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -491,15 +500,21 @@ class Proxy:
                     if self.cut_after < 0:
                         self.cut_after = None
                         break
-                if self.swallow:
+                if id(source) in self._stuck:
                     continue
                 sink.sendall(data)
         except OSError:
             pass
-        if not self.swallow:
+        if id(source) not in self._stuck:
             for end in (source, sink):
                 with suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
+
+    def half_open(self) -> None:
+        """Connections of now stay, and nothing arrives on them any more; new ones work."""
+        with self._lock:
+            self._stuck |= {id(end) for pair in self._pairs for end in pair}
+            self._pairs = []
 
     def drop(self) -> None:
         """Closes every connection."""
@@ -513,7 +528,6 @@ class Proxy:
 
     def close(self) -> None:
         self._listener.close()
-        self.swallow = False
         self.drop()
 
 
