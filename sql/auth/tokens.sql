@@ -400,6 +400,10 @@ begin
       to_timestamp(v_now - ((v_now - (v_slot >> 32)) & v_mask)),
       coalesce((select r.rolname from pg_roles r where r.oid = ((v_slot & 4294967295)::text)::oid), 'unknown'));
   end loop;
+  -- Thirteen months are kept, and the last number for as long as it is the last.
+  delete from auth.token_events e
+  where e.happened_at < now() - interval '13 months'
+    and e.refusal_no is distinct from (select max(l.refusal_no) from auth.token_events l);
   return v_last - v_done;
 end $$;
 alter function auth.collect_refusals() owner to crewpay_owner;
@@ -407,4 +411,4 @@ revoke all on function auth.collect_refusals() from public, crewpay_definer;
 grant execute on function auth.collect_refusals() to crewpay_jobs;
 comment on function auth.collect_refusals() is
   'Writes refused logins since the last time into auth.token_events, and returns how many; of more than 32 the older ones are only counted.
-A refusal aborts its transaction; what survives that (sequences) is read here. Refusals in read-only transactions stand in the server log only.';
+Events older than thirteen months go. A refusal aborts its transaction; what survives that (sequences) is read here. Refusals in read-only transactions stand in the server log only.';

@@ -1,8 +1,10 @@
-"""`python -m tests.bench.audit`: what the audit trail costs a write, and row-level security a read.
+"""`python -m tests.bench.audit`: what the audit trail costs a write and a pay run, and row-level security a read.
 
 100,000 rows inserted and updated in one statement: bare, with our statement triggers, and with a trigger for each row that
-stores the whole row as JSON in a table with the trail's columns and indexes, made here for the comparison. Then the document's three queries, with row-level security and
-past it. In a database of its own on the configured server, dropped at the end; the variants take turns, best of all rounds.
+stores the whole row before and after as JSON, with the client's settings, in a table with the trail's columns and indexes,
+made here for the comparison. A run of a month with the triggers of results and runs and without. Then the document's three
+queries, with row-level security and past it, prepared, each on a connection of its own. In a database of its own on the
+configured server, dropped at the end; the variants take turns, best of all rounds.
 """
 
 from __future__ import annotations
@@ -35,10 +37,11 @@ ROW_TRIGGER = """
 create table public.whole_rows (like audit.audit_log including defaults including indexes);
 create function public.whole_row() returns trigger language plpgsql as $$
 begin
-  insert into public.whole_rows (enterprise_id, entity_type, entity_id, entity_key, action, actor_id, actor_type, changes)
+  insert into public.whole_rows (enterprise_id, entity_type, entity_id, entity_key, action, actor_id, actor_type, changes, ip_address, user_agent, claimed)
   values (
     new.enterprise_id, 'notify.notifications', new.id, new.id::text, case tg_op when 'INSERT' then 'CREATED' else 'UPDATED' end::audit.audit_action,
-    session_user, 'SYSTEM', jsonb_build_object('old', case when tg_op = 'UPDATE' then to_jsonb(old) end, 'new', to_jsonb(new)));
+    session_user, 'SYSTEM', jsonb_build_object('old', case when tg_op = 'UPDATE' then to_jsonb(old) end, 'new', to_jsonb(new)),
+    host(inet_client_addr()), current_setting('application_name', true), jsonb_build_object('user_id', current_setting('app.current_user_id', true)));
   return null;
 end $$;
 create trigger whole_row after insert or update on notify.notifications for each row execute function public.whole_row();
@@ -64,7 +67,7 @@ def milliseconds(
     conn: psycopg.Connection[Any], statement: str, values: dict[str, Any] | None = None
 ) -> float:
     started = time.perf_counter()
-    cursor = conn.execute(statement, values)  # type: ignore[call-overload]
+    cursor = conn.execute(statement, values, prepare=True)  # type: ignore[call-overload]
     if cursor.description:
         cursor.fetchall()
     return (time.perf_counter() - started) * 1000
@@ -87,23 +90,46 @@ def writes(conn: psycopg.Connection[Any], count: int, rounds: int) -> dict[tuple
     return best
 
 
-def reads(conn: psycopg.Connection[Any], crew: Any, repeat: int) -> list[tuple[str, float, float]]:
+def runs(conn: psycopg.Connection[Any], rounds: int) -> dict[str, float]:
+    """Best milliseconds of a run of the month whose results are there, with the audit triggers of pay and without."""
+    best: dict[str, float] = {}
+    tables = ("pay.pay_calculations", "pay.pay_runs")
+    for _ in range(rounds):
+        for name in ("enable", "disable"):
+            with conn.transaction(force_rollback=True):
+                for table in tables:
+                    for what in ("insert", "update", "delete"):
+                        trigger = f"{table.split('.')[1]}_90_audit_{what}"
+                        conn.execute(f"alter table {table} {name} trigger {trigger}")
+                conn.execute(
+                    sql.SQL("set local session authorization {}").format(
+                        sql.Identifier(f"{ENTERPRISE}_payroll")
+                    )
+                )
+                taken = milliseconds(
+                    conn, "select pay.run(auth.enterprise_id(), (select id from pay.pay_periods))"
+                )
+            best[name] = min(best.get(name, float("inf")), taken)
+    return best
+
+
+def reads(target: Target, crew: Any, repeat: int) -> list[tuple[str, float, float]]:
     """Median milliseconds of each query, by the payroll login and past row-level security."""
     values = {"crew": crew, "month": MONTH}
     found = []
-    for name, statement in QUERIES.items():
-        taken: dict[str, list[float]] = {"payroll": [], "operator": []}
-        for _ in range(repeat):
-            for who, times in taken.items():
-                if who == "payroll":
-                    conn.execute(
-                        sql.SQL("set session authorization {}").format(
-                            sql.Identifier(f"{ENTERPRISE}_payroll")
-                        )
-                    )
-                times.append(milliseconds(conn, statement, values))
-                conn.execute("reset session authorization")
-        found.append((name, percentile(taken["payroll"], 0.5), percentile(taken["operator"], 0.5)))
+    with (
+        closing(target.connect(autocommit=True)) as operator,
+        closing(target.connect(autocommit=True)) as payroll,
+    ):
+        payroll.execute(
+            sql.SQL("set session authorization {}").format(sql.Identifier(f"{ENTERPRISE}_payroll"))
+        )
+        for name, statement in QUERIES.items():
+            taken: dict[str, list[float]] = {"payroll": [], "operator": []}
+            for _ in range(repeat):
+                taken["payroll"].append(milliseconds(payroll, statement, values))
+                taken["operator"].append(milliseconds(operator, statement, values))
+            found.append((name, percentile(taken["payroll"], 0.5), percentile(taken["operator"], 0.5)))
     return found
 
 
@@ -125,9 +151,13 @@ def measure(server: Target, tree: Tree, count: int, rounds: int) -> list[dict[st
         row = conn.execute("select id from crew.crew_members limit 1").fetchone()
         assert row is not None
         figures = []
-        for name, secured, open_ in reads(conn, row[0], rounds * 20):
+        for name, secured, open_ in reads(target, row[0], rounds * 100):
             figures.append(figure(f"{name}, p50 with row-level security", secured, "ms"))
             figures.append(figure(f"{name}, p50 past it", open_, "ms"))
+            figures.append(figure(f"{name}: ratio", secured / open_, "×"))
+        run = runs(conn, rounds)
+        figures.append(figure("run of the month, with the audit trail", run["enable"], "ms", digits=0))
+        figures.append(figure("run of the month: ratio to without", run["enable"] / run["disable"], "×"))
         best = writes(conn, count, rounds)
         for (what, name), taken in best.items():
             figures.append(figure(f"{what} of {count:,} rows, {name}", taken, "ms", digits=0))

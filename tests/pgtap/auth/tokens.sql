@@ -1,7 +1,7 @@
 -- Pooled applications: a token, and nothing else, makes a pool's login somebody, for one transaction. (Other transactions,
 -- processes and parallel workers: tests/integration/test_tokens.py.)
 begin;
-select plan(86);
+select plan(88);
 select test.fixture();
 
 -- Pools of this session's own, with their roles; the fixture's people behind them.
@@ -310,6 +310,10 @@ select test.act_as('alpha_admin');
 select throws_ok($$ select secret from auth.signing_keys $$, '42501', null, 'an administrator cannot read keys');
 select throws_ok($$ select last_value from auth.refusals $$, '42501', null, 'nor counters');
 select test.act_as_operator();
+
+insert into auth.token_events (event, reason, happened_at) values ('rotated', 'old', now() - interval '14 months'), ('rotated', 'young', now() - interval '12 months');
+select lives_ok($$ select auth.collect_refusals() $$, 'collecting forgets what is old');
+select is((select array_agg(reason) from auth.token_events where reason in ('old', 'young')), array['young'], 'and that only');
 
 select * from finish();
 rollback;
