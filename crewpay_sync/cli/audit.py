@@ -42,7 +42,8 @@ def value_text(value: Any) -> str:
 
 def story(entry: Row) -> list[str]:
     """One entry in words: when, who, what, why, then each column."""
-    who = f"{entry['actor_name']} ({entry['actor']})" if entry["actor_name"] else entry["actor"]
+    name = value_text(entry["actor_name"]) if entry["actor_name"] else None
+    who = f"{name} ({entry['actor']})" if name else entry["actor"]
     happened = entry["happened_at"].astimezone(UTC)
     why = f": {value_text(entry['reason'])}" if entry["reason"] else ""
     what = f"the {entry['about']}" if entry["about"] else "it"

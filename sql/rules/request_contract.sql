@@ -15,6 +15,9 @@ declare
 begin
   perform auth.require_role('admin');
   v_person := pay.require_person();
+  if jsonb_typeof(p_contract) is distinct from 'object' or p_contract = '{}' then
+    perform rules.refuse('CP202', '(contract)', 'a contract document is an object with terms, scenarios, components or edges', 'See docs/contracts.md.');
+  end if;
   -- Loaded once on trial: what doesn't compile is refused now, and the approver sees what it does.
   begin
     insert into pay.rate_changes (

@@ -235,6 +235,16 @@ def test_the_command(conn: psycopg.Connection[Any], database: Target, slug: str)
     assert f"Administrator of {slug} ({slug}_admin) changed it: married\n    last_name: " in told.stdout
     assert " → Lovelace\n" in told.stdout
     assert "the client says: client crewpay" in told.stdout
+    # A name can't make up a line of the story.
+    name = "select full_name from platform.users where email like %s"
+    before = one(conn, name, (f"admin@{slug}%",))
+    conn.execute(
+        "update platform.users set full_name = %s where email like %s", ("X\n2026-01-01", f"admin@{slug}%")
+    )
+    forged = crewpay(database, "history", "crew.crew_members", crew, "--enterprise", slug)
+    conn.execute("update platform.users set full_name = %s where email like %s", (before, f"admin@{slug}%"))
+    assert "X�2026-01-01 (" in forged.stdout
+    assert "\n2026-01-01" not in forged.stdout
     entries = json.loads(
         crewpay(database, "history", "crew.crew_members", crew, "--enterprise", slug, "--json").stdout
     )

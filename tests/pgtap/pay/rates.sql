@@ -1,6 +1,6 @@
 -- Rates and contract: free while an airline sets itself up, by two people once it pays.
 begin;
-select plan(47);
+select plan(49);
 select test.fixture();
 insert into platform.users (enterprise_id, id, email) values (test.id('alpha'), test.id('alpha_chief'), 'chief@example.org');
 select test.make_login('alpha_chief', 'alpha', 'admin', 'alpha_chief');
@@ -81,6 +81,8 @@ select throws_ok(format($$ select pay.approve_rate_change(%L) $$, (select id fro
 
 -- The contract.
 select throws_ok($$ select rules.request_contract('{"terms": [{"code": "X"}]}', 'x') $$, 'CP202', null, 'what doesn''t compile is refused when asked for');
+select throws_ok($$ select rules.request_contract(null, 'x') $$, 'CP202', null, 'a contract is a document');
+select throws_ok($$ select rules.request_contract('{}', 'x') $$, 'CP202', null, 'that says something');
 select throws_ok($$ select rules.request_contract(test.contract(71), 'x') $$, 'CP311', null, 'a contract changes something');
 select lives_ok($$ update rules.union_contract_terms set term_title = 'Monthly guarantee' $$, 'a title is words only');
 select lives_ok($$ select rules.request_contract(test.contract(75), 'agreement of May') $$, 'an administrator asks for a contract');
