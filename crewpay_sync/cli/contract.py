@@ -37,16 +37,22 @@ def contract() -> None:
 
 @contract.command()
 @file_argument
+@click.option("--ask", "reason", metavar="REASON", help="Ask a second person to load it (crewpay pay rates).")
 @enterprise_option
 @json_option
-def load(file: Path, enterprise: str | None, as_json: bool) -> None:
+def load(file: Path, reason: str | None, enterprise: str | None, as_json: bool) -> None:
     """Load the contract in FILE: terms as new versions, the rule graph as a new generation; whole or not at all.
 
-    What is in force already stays; loading the same file again changes nothing.
+    What is in force already stays; loading the same file again changes nothing. Once an airline pays by its contract
+    (a run was approved), one person can't load another (CP320): --ask says why, and a second person applies it.
     """
     with closing(open_database()) as conn:
         slug = choose_enterprise(conn, enterprise)
-        done = load_contract(conn, slug, file)
+        if reason is None:
+            done = load_contract(conn, slug, file)
+        else:
+            with act_as(conn, slug, "admin"):
+                done = rows(conn, "ask", {"contract": Jsonb(read_contract(file)), "reason": reason})[0]
     if as_json:
         print_json(done, enterprise=slug)
     else:

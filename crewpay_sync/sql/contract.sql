@@ -1,6 +1,12 @@
 -- name: load
 select rules.load_contract(p_contract => %s);
 
+-- name: ask
+-- Whoever approves applies it: crewpay pay rates --approve.
+select c.id as rate_change, c.outcome ->> 'added' as added, c.outcome ->> 'changed' as changed, c.outcome ->> 'unchanged' as unchanged,
+  c.reason, c.requested_by
+from rules.request_contract(%(contract)s, %(reason)s) as c;
+
 -- name: diff
 select change, part, code, effective, field, old_value, new_value
 from rules.diff_contract(%(contract)s);

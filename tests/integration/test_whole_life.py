@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -20,7 +21,13 @@ from crewpay_sync.database import Target
 from crewpay_sync.importers.airports import load_airports
 from crewpay_sync.importers.contract import load_contract
 from crewpay_sync.importers.csv_files import import_file
-from crewpay_sync.tenants import act_as, ensure_enterprise, ensure_standard_logins
+from crewpay_sync.tenants import (
+    act_as,
+    ensure_enterprise,
+    ensure_login,
+    ensure_standard_logins,
+    enterprise_id,
+)
 from tests.integration.test_import_csv import CREW, FLIGHTS, LEGS
 
 SLUG = f"life{os.getpid()}"
@@ -130,6 +137,54 @@ def test_a_raise_is_in_the_crew_member_s_story(database: Target, leg: str) -> No
     story = told(database, "crew.crew_members", crew)
     assert f"{CLERK} made the rate change: step of July\n" in story
     assert f"{ADMIN} changed it: step of July\n    base_hourly_rate: 210.5 → 222.0\n" in story
+
+
+def test_a_contract_is_asked_for_and_applied(database: Target, leg: str, tmp_path: Path) -> None:
+    """By the clerk's administrator on the command line, approved by another one."""
+
+    def crewpay(*args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "crewpay_sync", *args, "--enterprise", SLUG],
+            env={**os.environ, "DATABASE_URL": database.conninfo, "DIRECT_URL": ""},
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+
+    file = tmp_path / "contract.yaml"
+    file.write_text(
+        "terms:\n- {code: OWN_1, category: PREMIUMS, title: Own, text: Own., applies_to: [CAPTAIN], effective: 2013-01-01,\n"
+        "   formula: {type: pay, level: leg, component: premium, amount: 1}}\n",
+        encoding="utf-8",
+    )
+    refused = crewpay("contract", "load", str(file))
+    assert (refused.returncode, refused.stderr[:5]) == (4, "CP320")
+    asked = crewpay("contract", "load", str(file), "--ask", "agreement of May", "--json")
+    assert asked.returncode == 0, asked.stderr
+    change = json.loads(asked.stdout)["data"]
+    assert (change["added"], change["changed"], change["reason"]) == ("1", "0", "agreement of May")
+    waiting = json.loads(crewpay("pay", "rates", "--json").stdout)["data"]
+    assert [(w["id"], w["change"]) for w in waiting] == [
+        (change["rate_change"], "contract: 1 terms added, 0 changed")
+    ]
+    own = crewpay("pay", "rates", "--approve", change["rate_change"])
+    assert (own.returncode, own.stderr[:5]) == (4, "CP310")
+    with closing(database.connect(autocommit=True)) as conn:
+        enterprise = enterprise_id(conn, SLUG)
+        user = uuid4()
+        conn.execute(
+            "insert into platform.users (enterprise_id, id, email) values (%s, %s, 'chief@x.example')",
+            (enterprise, user),
+        )
+        ensure_login(conn, f"{SLUG}_chief", enterprise, "admin", user=user)
+        try:
+            applied = crewpay("pay", "rates", "--approve", change["rate_change"], "--as", "chief", "--json")
+            assert applied.returncode == 0, applied.stderr
+        finally:
+            conn.execute("delete from auth.principals where login = %s", (f"{SLUG}_chief",))
+            conn.execute(sql.SQL("drop role {}").format(sql.Identifier(f"{SLUG}_chief")))
+        assert (
+            one(conn, "payroll", "select count(*) from rules.union_contract_terms where term_code = 'OWN_1'")
+            == 1
+        )
 
 
 @pytest.mark.parametrize("role", ["agent", "bi"])
