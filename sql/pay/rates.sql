@@ -330,6 +330,14 @@ begin
       message = format('no rate change %s', p_change),
       hint = 'List what waits: select * from pay.rate_changes where applied_at is null.';
   end if;
+  -- Nobody approves an own raise, either.
+  perform pay.require_approver(
+    v_change.requested_by_person || array(
+      select m.person_id
+      from crew.crew_members as m
+      join jsonb_object_keys(v_change.rates) as k on m.id = k::uuid
+      where m.enterprise_id = v_change.enterprise_id),
+    array[v_change.requested_by::text]);
   v_before := pay.because(v_change.reason);
   v_approval := pay.approve_pending('RATE_CHANGE', p_change, pay.rate_change_hash(v_change), p_reason);
   -- From here to applied_at the guards let this transaction make this change.
@@ -352,6 +360,7 @@ grant execute on function pay.approve_rate_change(uuid, text) to crewpay_admin, 
 comment on function pay.approve_rate_change(uuid, text) is
 'Applies rates or a contract that another person asked for. Open periods pay by them from their next run on.
 p_change: pay.rate_changes.id; p_reason: the approver''s own words, or null.
+By another person than who asked, or whose rate it is.
 Raises 42501, CP310 (not another person), CP311 (nothing waits), CP313 (rates or contract changed since), CP317 (delegation ended), and
 for a contract CP201 to CP206.';
 

@@ -1,11 +1,15 @@
 -- Rates and contract: free while an airline sets itself up, by two people once it pays.
 begin;
-select plan(49);
+select plan(50);
 select test.fixture();
 insert into platform.users (enterprise_id, id, email) values (test.id('alpha'), test.id('alpha_chief'), 'chief@example.org');
 select test.make_login('alpha_chief', 'alpha', 'admin', 'alpha_chief');
 select test.make_login('alpha_robot', 'alpha', 'admin');                  -- no person
 select test.make_login('alpha_boss', 'alpha', 'admin', 'alpha_payroll');  -- the payroll clerk's other login
+-- The captain is an administrator as well, under another login.
+insert into platform.users (enterprise_id, id, email, person_id)
+select test.id('alpha'), test.id('alpha_captain'), 'captain@example.org', c.person_id from crew.crew_members as c where c.id = test.id('alpha_crew1');
+select test.make_login('alpha_captain', 'alpha', 'admin', 'alpha_captain');
 create view test.rate as select base_hourly_rate from crew.crew_members where id = test.id('alpha_crew1');
 create function test.contract(p_hours integer) returns jsonb language sql immutable return jsonb_build_object('terms', jsonb_build_array(jsonb_build_object(
   'code', 'Test_4.A', 'category', 'GUARANTEES', 'title', 'Guarantee', 'text', 'Hours a month.', 'effective', '2025-01-01',
@@ -62,6 +66,8 @@ select is((select base_hourly_rate from test.rate), 201.00, 'nothing changes yet
 select throws_ok($$ select pay.approve_rate_change(test.change()) $$, 'CP310', null, 'who asked can''t approve');
 select test.act_as('alpha_boss');
 select throws_ok($$ select pay.approve_rate_change(test.change()) $$, 'CP310', null, 'nor under another login');
+select test.act_as('alpha_captain');
+select throws_ok($$ select pay.approve_rate_change(test.change()) $$, 'CP310', null, 'nor who gets the rate');
 select test.act_as('beta_admin');
 select throws_ok(format($$ select pay.approve_rate_change(%L) $$, (select c.id from pay.rate_changes as c)), 'CP311', null, 'another airline''s change is unknown');
 
