@@ -233,6 +233,7 @@ from (values
   ('function', 'pay.hold_run', '{crewpay_admin,crewpay_jobs,crewpay_payroll,crewpay_service}', 'execute'),
   ('function', 'pay.inputs_sql', '{crewpay_definer}', 'execute'),
   ('function', 'pay.is_live', '{crewpay_definer}', 'execute'),
+  ('function', 'pay.is_own_pay', '{crewpay_definer}', 'execute'),
   ('function', 'pay.leg_headings', '{crewpay_definer}', 'execute'),
   ('function', 'pay.legs_of', '{crewpay_definer}', 'execute'),
   ('function', 'pay.local_text', '{crewpay_definer}', 'execute'),

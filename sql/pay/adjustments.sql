@@ -122,6 +122,21 @@ comment on function pay.adjustment_needs_approval(uuid, uuid, uuid, numeric) is
 'Whether an amount, with what the crew member gets in the period without a second person already, is above the limit.
 p_enterprise, p_crew_member, p_period, p_amount: as pay.adjust().';
 
+-- A clerk may be a crew member as well.
+create or replace function pay.is_own_pay(p_enterprise uuid, p_crew_member uuid)
+returns boolean
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select from crew.crew_members as m
+    where m.enterprise_id = p_enterprise and m.id = p_crew_member and m.person_id = auth.person())
+$$;
+comment on function pay.is_own_pay(uuid, uuid) is
+'Whether the caller would get it: nobody books or approves what is paid to the own person.
+p_enterprise: tenant; p_crew_member: who gets it.';
+
 create or replace function pay.adjust(
   p_enterprise uuid, p_crew_member uuid, p_period uuid, p_amount numeric, p_reason text,
   p_source pay.adjustment_source default 'MANUAL', p_source_id uuid default null,
@@ -165,7 +180,8 @@ begin
     coalesce(v_approval.requested_by, audit.actor()), case when v_approval.id is null then auth.person() else v_approval.requested_by_person end,
     v_approval.decided_by, v_approval.decided_by_person, case when not asks.second_person then now() end
   from (
-    select v_approval.id is null and pay.adjustment_needs_approval(p_enterprise, p_crew_member, p_period, p_amount) as second_person
+    select v_approval.id is null
+      and (pay.adjustment_needs_approval(p_enterprise, p_crew_member, p_period, p_amount) or pay.is_own_pay(p_enterprise, p_crew_member)) as second_person
   ) as asks
   returning * into v_adjustment;
   if v_adjustment.state = 'PROPOSED' then
@@ -182,7 +198,7 @@ grant execute on function pay.adjust(uuid, uuid, uuid, numeric, text, pay.adjust
 comment on function pay.adjust(uuid, uuid, uuid, numeric, text, pay.adjustment_source, uuid, uuid, pay.component) is
 'Books an amount that no term pays; the period''s next run pays it. Returns it: APPROVED, or PROPOSED where a second person has to decide
 (pay.approve_adjustment, pay.deny_approval): when the crew member''s adjustments of the period that nobody else approved exceed the
-setting pay.adjustment_limit.
+setting pay.adjustment_limit, or when the crew member is the caller''s own person.
 p_enterprise: tenant; p_crew_member: who gets it; p_period: an open pay period; p_amount: to the cent, negative takes back; p_reason: why,
 printed on the statement; p_source: MANUAL, CLAIM or AUTO_FIX; p_source_id: the claim or discrepancy; p_of_period, p_of_component: what it makes good.
 Raises 42501, CP109 (bad amount or source), CP211 (period not open), CP214 (unknown period or crew member), CP318 (no reason),
@@ -235,6 +251,11 @@ begin
   perform auth.require_role('admin', 'payroll');
   v_adjustment := pay.own_adjustment(p_adjustment, '{PROPOSED}');
   perform pay.share_period(v_adjustment.enterprise_id, v_adjustment.pay_period_id);
+  -- Neither who asked nor who gets it.
+  perform pay.require_approver(
+    array[v_adjustment.requested_by_person, (
+      select m.person_id from crew.crew_members as m where m.enterprise_id = v_adjustment.enterprise_id and m.id = v_adjustment.crew_member_id)],
+    array[v_adjustment.requested_by::text]);
   v_before := pay.because(v_adjustment.reason);
   v_approval := pay.approve_pending('ADJUSTMENT', p_adjustment,
     pay.adjustment_hash(v_adjustment.crew_member_id, v_adjustment.amount, v_adjustment.source, v_adjustment.source_id), p_reason);
