@@ -165,6 +165,8 @@ class _WholeFile:
             "insert into deploy.migrations (id, sha256) values (%s, %s)",
             (self.migration.id, self.migration.sha256),
         )
+        # Whatever sql/ had made may be gone or lack what is new: should the deploy fail after this, the next one runs all of it.
+        conn.execute("delete from deploy.statements where ordinal <> %s", (CLUSTER_ORDINAL,))
 
     def rollback(self, conn: psycopg.Connection[Any]) -> None:
         self._run(conn, self.migration.rollback.name, self.migration.rollback.read_text(encoding="utf-8"))

@@ -128,6 +128,20 @@ def test_a_new_migration_makes_everything_run(small: Tree, empty_database: Targe
     assert query(empty_database, "select to_regclass('shop.names') is not null") == [(True,)]
 
 
+def test_after_a_failure_behind_a_migration_everything_runs(small: Tree, empty_database: Target) -> None:
+    """The migration stays, and with it what it took away from sql/."""
+    runner.deploy(empty_database, small)
+    add_migration(small, "0002.drop-view", "drop view shop.names;\n")
+    write(small.root, "sql/shop/broken.sql", "select nope;\n")
+    write(small.root, "sql/LOADORDER", "shop/views.sql\nshop/broken.sql\n")
+    with pytest.raises(CrewPayError, match=r"broken\.sql"):
+        runner.deploy(empty_database, small)
+    write(small.root, "sql/shop/broken.sql", "select 1;\n")
+    assert runner.plan(empty_database, small).everything
+    runner.deploy(empty_database, small)
+    assert query(empty_database, "select to_regclass('shop.names') is not null") == [(True,)]
+
+
 def test_an_edited_migration_is_refused(small: Tree, empty_database: Target) -> None:
     runner.deploy(empty_database, small)
     write(small.root, "migrations/0001.shop.sql", FIRST + "-- edited\n")
