@@ -158,12 +158,13 @@ declare
   v_run pay.pay_runs;
   v_nodes jsonb;
   v_unit text;
+  v_running boolean;
   v_zone text;
 begin
   select * into v_period from pay.pay_periods as p where p.enterprise_id = v_calculation.enterprise_id and p.id = p_period;
   select * into v_run from pay.pay_runs as r where r.enterprise_id = v_calculation.enterprise_id and r.id = v_calculation.run_id;
   v_nodes := pay.nodes(v_calculation, v_period, v_run.as_of);
-  select r.settings ->> 'unit' into v_unit
+  select r.settings ->> 'unit', r.settings ->> 'round_money' = 'total' into v_unit, v_running
   from rules.rulesets as r where r.enterprise_id = v_calculation.enterprise_id and r.id = v_calculation.ruleset_id;
   select a.time_zone into v_zone from crew.airports as a where a.iata = v_nodes -> 'people' -> 0 ->> 'crew_base';
 
@@ -287,7 +288,8 @@ begin
             pay.quantity_text((p.n ->> ('t' || l.term_no))::numeric - l.quantity, v_unit),
             ' = ' || pay.quantity_text(l.quantity, v_unit))
           else pay.quantity_arithmetic(l.expanded, p.n, l.quantity, v_unit) end,
-        case when l.expanded ->> 'kind' = 'advance' and l.quantity < 0 then null else pay.price_arithmetic(l.expanded, r.rate) end) as arithmetic,
+        case when l.expanded ->> 'kind' = 'advance' and l.quantity < 0 then null else pay.price_arithmetic(l.expanded, r.rate) end,
+        case when v_running then 'on the running total' end) as arithmetic,
       l.cents * 0.01 as amount,
       'paid' as outcome
     from lines as l

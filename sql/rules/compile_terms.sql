@@ -168,8 +168,8 @@ begin
       limit 1;
       if found then
         perform rules.refuse('CP202', p_where || ' $.' || v_bad.key, 'it is a number of minutes', 'Give whole minutes, 0 to 999.');
-      elsif coalesce(p_part ->> 'round_money', 'line') <> 'line' or coalesce(p_part ->> 'day_clock', 'base') <> 'base' then
-        perform rules.refuse('CP205', p_where, 'round_money is line and day_clock is base in what is offered', 'Leave them at their defaults.');
+      elsif coalesce(p_part ->> 'day_clock', 'base') <> 'base' then
+        perform rules.refuse('CP205', p_where, 'the day of a duty is that of its base', 'Leave day_clock at base.');
       end if;
     when 'hourly_rate' then
       select step_no into v_bad

@@ -120,17 +120,18 @@ parallel safe
 return '(select distinct no, first_day, last_day from _advances)';
 comment on function rules.advance_periods_sql() is 'Relation of the periods that crew members were paid in advance for.';
 
-create or replace function rules.advance_lines(p_terms rules.compiled_term[])
+create or replace function rules.advance_lines(p_terms rules.compiled_term[], p_settings jsonb)
 returns text
 language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select case when rules.has_advances(p_terms) then $q$select a.no, a.term_no, 0::bigint,
-  sum(case when a.is_current then a.minutes else -a.minutes end), sum(case when a.is_current then a.cents else -a.cents end)::integer
+  select case when rules.has_advances(p_terms) then format($q$select a.no, a.term_no, 0::bigint,
+  sum(case when a.is_current then a.minutes else -a.minutes end), sum(case when a.is_current then a.cents else -a.cents end)%s
 from _advances as a
 where a.is_current or @is_last@
-group by a.no, a.term_no$q$ end
+group by a.no, a.term_no$q$, case p_settings ->> 'round_money' when 'total' then ' * 0.01' else '::integer' end) end
 $$;
-comment on function rules.advance_lines(rules.compiled_term[]) is
-'SELECT of the lines of advances: paid, and taken back with the month''s last period.';
+comment on function rules.advance_lines(rules.compiled_term[], jsonb) is
+'SELECT of the lines of advances: paid, and taken back with the month''s last period.
+p_terms: all terms; p_settings: contract settings.';

@@ -1,16 +1,5 @@
 -- The lines of a plan: every amount that the period pays, priced to the cent.
 
--- Cents of a quantity and price, half away from zero; six decimals decide ties, since a stored quotient is never exact.
-create or replace function rules.cents_sql(p_quantity text, p_price text, p_per_hour boolean)
-returns text
-language sql
-immutable
-parallel safe
-return format('round(round((%s) * (%s)%s, 6) * 100)::integer', p_quantity, p_price, case when p_per_hour then ' / 60' else '' end);
-comment on function rules.cents_sql(text, text, boolean) is
-'SQL for an amount in cents.
-p_quantity, p_price: SQL; p_per_hour: whether the price is per hour and the quantity in minutes.';
-
 -- Rate of the day in use at a node.
 create or replace function rules.rate_sql(p_day text)
 returns text
@@ -113,6 +102,9 @@ declare
         rules.price_sql(p_term, 'q.before', v_rate, case p_term.price_kind when 'amount' then 'q.price_before' else 'q.price' end))
     else format('%s - %s', rules.cents_sql('q.total', v_rate, true), rules.cents_sql('q.before', v_rate, true)) end;
 begin
+  if p_settings ->> 'rate_on' = 'start' and p_term.level in ('quarter', 'year') and coalesce(p_term.price_kind, 'rate') in ('rate', 'multiplier') then
+    perform rules.refuse('CP205', p_term.term_code, format('the hourly rate of the first day of a %s', p_term.level), 'Give per_hour, per_unit or amount, or leave rate_on at end.');
+  end if;
   if p_term.kind = 'credit' and rules.has_advances(p_terms) then
     -- Credit of a period that was paid in advance waits for the month's last; credit of a longer span has no such day.
     if p_term.level <> 'period' then
@@ -209,7 +201,7 @@ begin
   foreach v_level in array rules.span_levels() loop
     v_branches := v_branches || rules.guarantee_lines(p_terms, v_level, p_settings);
   end loop;
-  v_branches := v_branches || rules.advance_lines(p_terms);
+  v_branches := v_branches || rules.advance_lines(p_terms, p_settings);
   return array_to_string(v_branches, E'\nunion all\n');
 end
 $$;

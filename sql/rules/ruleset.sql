@@ -84,6 +84,7 @@ as $$
 declare
   v_settings jsonb := '{
     "unit": "hour", "show": "0.01", "day_clock": "base", "leg_month_clock": "base", "books": "start",
+    "rate_on": "end",
     "report_before": 60, "release_after": 15, "round_money": "line"}'::jsonb;
   v_term rules.compiled_term;
 begin
@@ -93,8 +94,8 @@ begin
     end if;
   end loop;
   v_settings := v_settings || jsonb_build_object('reach', rules.reach_of(p_terms));
-  if v_settings ->> 'round_money' <> 'line' or v_settings ->> 'day_clock' <> 'base' then
-    perform rules.refuse('CP205', 'settings', 'round_money is line and day_clock is base in what is offered', 'Leave them at their defaults.');
+  if v_settings ->> 'day_clock' <> 'base' then
+    perform rules.refuse('CP205', 'settings', 'the day of a duty is that of its base', 'Leave day_clock at base.');
   end if;
   if v_settings ->> 'leg_month_clock' not in ('base', 'departure') or v_settings ->> 'books' not in ('start', 'end')
     or v_settings ->> 'unit' not in ('hour', 'TFP', 'PCH') then
@@ -163,6 +164,10 @@ begin
   from unnest(rules.span_levels()) as span
   cross join lateral rules.span_sums(p_terms, v_measures, span) as s;
 
+  if v_settings ->> 'round_money' = 'total' then
+    -- What orders the lines of a duty's legs.
+    v_leg_needs := v_leg_needs || '{leg.scheduled_out_at}'::text[];
+  end if;
   select array_agg(distinct need) into v_duty_needs
   from unnest(v_duty_needs || rules.needs_below('trip', v_trip_needs, v_measures)) as need;
   v_leg_needs := v_leg_needs || rules.needs_below('duty', v_duty_needs, v_measures);
@@ -193,6 +198,7 @@ begin
       ('_findings', rules.plan_findings(p_terms, v_settings))
   loop
     if statement is not null then
+      statement := rules.round_cents(name, statement, p_terms, v_settings);
       step_no := step_no + 1;
       return next;
     end if;

@@ -29,7 +29,10 @@ def periods(case: dict[str, Any]) -> list[Any]:
 
 def all_periods(contract: str) -> list[Any]:
     """The periods of all cases of a contract, in order."""
-    return sorted({period for case in CASES[contract]["cases"].values() for period in periods(case)})
+    return sorted(
+        {period for case in CASES[contract]["cases"].values() for period in periods(case)},
+        key=lambda period: period if isinstance(period, str) else period[0],
+    )
 
 
 def crew_name(contract: str, case: str, crew: str) -> str:

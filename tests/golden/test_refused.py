@@ -113,7 +113,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "day reads a duty": ("CP203", credit("day", basis="duty_minutes")),
     "books split": ("CP205", credit("duty", basis="duty_minutes", books="split")),
     "rates by aircraft": ("CP205", {"type": "hourly_rate", "steps": [{"position": "CAPTAIN", "aircraft_type": "B737", "rate": 10}]}),
-    "money rounded in total": ("CP205", {"type": "settings", "round_money": "total"}),
+    "day of another clock": ("CP205", {"type": "settings", "day_clock": "utc"}),
     "window at the level of a month": ("CP205", credit("month", basis="paid_credit", window=WINDOW)),
     "clock of arrival": ("CP205", credit(basis="block", window={**WINDOW, "clock": "arrival"})),
     "clock of departure for a duty": ("CP205", credit("duty", basis="duty_minutes", window={**WINDOW, "clock": "departure"})),
@@ -258,6 +258,14 @@ def test_competing_credits_of_two_levels_need_no_more(airlines: Callable[[], Any
         {"code": "P1", "formula": LEG},
         {"code": "P2", "formula": {"type": "duty_rig", "ratio": 2}},
         edges=[{"kind": "CONFLICTS_WITH", "from": "P1", "to": "P2", "properties": {"resolutionMethod": "GREATEST"}}],
+    ))  # fmt: skip
+
+
+def test_a_quarter_at_the_rate_of_its_first_day(airline: Any) -> None:
+    refused(airline, "CP205", contract(
+        airline,
+        {"code": "P1", "formula": {"type": "settings", "rate_on": "start"}},
+        {"code": "P2", "formula": {"type": "overtime", "threshold_hours": 200, "multiplier": 1.5, "level": "quarter"}},
     ))  # fmt: skip
 
 
