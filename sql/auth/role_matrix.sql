@@ -407,6 +407,7 @@ from (values
   ('function', 'rules.refuse_unsupported', '{crewpay_definer}', 'execute'),
   ('function', 'rules.request_contract', '{crewpay_admin}', 'execute'),
   ('function', 'rules.require_number', '{crewpay_definer}', 'execute'),
+  ('function', 'rules.roll', '{crewpay_definer}', 'execute'),
   ('function', 'rules.round_cents', '{crewpay_definer}', 'execute'),
   ('function', 'rules.ruleset_for', '{crewpay_definer}', 'execute'),
   ('function', 'rules.running_total_sql', '{crewpay_definer}', 'execute'),

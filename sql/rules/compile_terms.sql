@@ -500,7 +500,11 @@ begin
         from unnest((v_compiled.quantity).needs || coalesce((v_compiled.gate).needs, '{}')) as need
         where v_measures ? split_part(need, '.', 2)
           and v_measures -> split_part(need, '.', 2) ->> 'level' = v_compiled.level;
+        if v_part ? 'rolling' then
+          v_compiled := rules.roll(v_compiled, v_where);
+        end if;
         v_measures := v_measures || jsonb_build_object(v_compiled.name, jsonb_build_object(
+          'rolling', v_part ? 'rolling',
           'level', v_compiled.level, 'code', v_compiled.term_code, 'type', (v_compiled.quantity).value_type, 'unit', (v_compiled.quantity).unit, 'depth', v_compiled.depth));
       end if;
     end if;

@@ -64,6 +64,11 @@ begin
     perform rules.refuse('CP203', p_where, format('%s can''t be read at level %s', p_name, p_level),
       'What a span has come to is read at its own level: measure it there, or read days, line_type, award_credit and the like.');
   end if;
+  if v_measure -> 'rolling' = 'true' and v_measure ->> 'level' <> all (array[v_level, p_level]) or
+    v_measure -> 'rolling' = 'true' and v_level <> p_level then
+    perform rules.refuse('CP205', p_where, format('the rolling measure %s is read at level %s', p_name, p_level),
+      format('It has a value at each %s, read there.', v_measure ->> 'level'));
+  end if;
   if v_fact.name is not null then
     v_type := v_fact.value_type;
     v_unit := v_fact.unit;

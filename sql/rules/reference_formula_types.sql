@@ -9,7 +9,7 @@ insert into rules.formula_types (name, kind, template, parameters, required, des
     'Contract-wide choices; one in force per position.'),
   ('hourly_rate', 'hourly_rate', '{}', '{steps}', '{steps}',
     'Dollars per credit hour by position and year of service.'),
-  ('measure', 'measure', '{}', '{name,level,when,basis,value,window,beyond,cap,factor,ratio,hours,round}', '{name,level}',
+  ('measure', 'measure', '{}', '{name,level,when,basis,value,window,beyond,cap,factor,ratio,hours,round,rolling}', '{name,level}',
     'A named quantity, summed upward; never paid.'),
   ('credit', 'credit', '{}',
     '{level,when,basis,value,window,beyond,cap,factor,ratio,hours,round,combine,joins,books,toward_guarantee,toward_threshold,component}', '{level}',

@@ -37,7 +37,10 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "missing level": ("CP202", {"type": "credit", "basis": "block"}),
     "missing name of a measure": ("CP202", {"type": "measure", "level": "leg"}),
     "value of a preset's choice": ("CP202", {"type": "leg_credit", "basis": "imagined"}),
-    "rolling": ("CP202", {"type": "measure", "name": "ja", "level": "trip", "rolling": {"months": 3}}),
+    "rolling over no time": ("CP202", {"type": "measure", "name": "ja", "level": "trip", "rolling": {"months": 0}}),
+    "rolling over weeks": ("CP202", {"type": "measure", "name": "ja", "level": "trip", "rolling": {"weeks": 3}}),
+    "rolling measure of the month": ("CP205", {"type": "measure", "name": "ja", "level": "month", "rolling": {"months": 3}}),
+    "rolling measure of what may be missing": ("CP204", {"type": "measure", "name": "flown", "level": "leg", "basis": "block", "rolling": {"days": 7}}),
     "rounded nodes": ("CP202", {"type": "settings", "round_nodes": {"trip": 0.1}}),
     "two prices": ("CP202", pay(basis="block", multiplier=1.5, per_hour=3)),
     "factor with multiplier": ("CP202", pay(basis="block", multiplier=1.5, factor=0.5)),
@@ -258,6 +261,17 @@ def test_competing_credits_of_two_levels_need_no_more(airlines: Callable[[], Any
         {"code": "P1", "formula": LEG},
         {"code": "P2", "formula": {"type": "duty_rig", "ratio": 2}},
         edges=[{"kind": "CONFLICTS_WITH", "from": "P1", "to": "P2", "properties": {"resolutionMethod": "GREATEST"}}],
+    ))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "reader", [credit("trip", basis="recent"), credit("leg", value={"var": "duty.recent"})]
+)
+def test_a_rolling_measure_read_elsewhere(airline: Any, reader: dict[str, Any]) -> None:
+    refused(airline, "CP205", contract(
+        airline,
+        {"code": "P1", "formula": {"type": "measure", "name": "recent", "level": "duty", "rolling": {"days": 7}}},
+        {"code": "P2", "formula": reader},
     ))  # fmt: skip
 
 
