@@ -238,6 +238,7 @@ from (values
   ('function', 'pay.legs_of', '{crewpay_definer}', 'execute'),
   ('function', 'pay.local_text', '{crewpay_definer}', 'execute'),
   ('function', 'pay.lock_period', '{crewpay_definer}', 'execute'),
+  ('function', 'pay.looks_back_to', '{crewpay_definer}', 'execute'),
   ('function', 'pay.mark_adjustments_paid', '{crewpay_definer}', 'execute'),
   ('function', 'pay.mark_paid', '{crewpay_admin,crewpay_payroll}', 'execute'),
   ('function', 'pay.minutes_text', '{crewpay_definer}', 'execute'),

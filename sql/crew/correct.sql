@@ -53,7 +53,7 @@ comment on function crew.fact_row(text, text) is
 p_table: table with schema; p_key: key as in crew.fact_versions.';
 
 -- Whose pay of which periods a fact is part of: as the guard of closed periods sees it, and later closed periods of the
--- same contract month, which pay what the month to date adds.
+-- same contract month, which pay what the month to date adds, and those whose contract looks back so far.
 create or replace function crew.touched_pay(p_table text, p_row jsonb)
 returns table (crew_member_id uuid, pay_period_id uuid)
 language plpgsql
@@ -95,7 +95,8 @@ begin
       on p.enterprise_id = v_enterprise
       and (t.day between p.start_date and p.end_date or p_table = 'crew.crew_months' and p.contract_month = t.day)
     join pay.pay_periods as later
-      on later.enterprise_id = p.enterprise_id and later.contract_month = p.contract_month and later.start_date >= p.start_date
+      on later.enterprise_id = p.enterprise_id and later.start_date >= p.start_date
+      and (later.contract_month = p.contract_month or pay.looks_back_to(later, p.end_date))
     where later.status in ('CLOSED', 'PAID');
 end
 $$;

@@ -90,3 +90,28 @@ $$;
 comment on function pay.wanted_periods(date[], boolean) is
 'The periods of contract months.
 p_starts, p_halves: as pay.add_periods().';
+
+-- Contracts of quarters and years, and rolling measures, read facts of earlier months: a fact is part of more than its month's pay.
+create or replace function pay.looks_back_to(p_period pay.pay_periods, p_day date)
+returns boolean
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select p_day < p_period.contract_month and exists (
+    select
+    from pay.pay_calculations as c
+    join rules.rulesets as r on r.enterprise_id = c.enterprise_id and r.id = c.ruleset_id
+    cross join lateral (select r.settings -> 'reach' as reach) as looks
+    cross join lateral crew.contract_month(p_period.enterprise_id, p_period.contract_month) as m
+    where c.enterprise_id = p_period.enterprise_id
+      and c.pay_period_id = p_period.id
+      and rules.looks_back(r.settings)
+      and p_day >= least(
+        case looks.reach ->> 'span' when 'year' then m.year when 'quarter' then m.quarter end,
+        (m.month - 31 - make_interval(months => (looks.reach ->> 'months')::integer))::date,
+        m.month - 31 - (looks.reach ->> 'days')::integer))
+$$;
+comment on function pay.looks_back_to(pay.pay_periods, date) is
+'Whether a result of a period rests on facts of a day before its contract month, by the contract it was computed under.
+p_period: the period; p_day: day of a fact.';

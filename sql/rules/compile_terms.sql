@@ -435,7 +435,7 @@ begin
         end if;
       end if;
       -- A version that begins or ends inside the span pays only the trips, and the spans, that start while it is in force.
-      if not (v_compiled.level = 'month' and v_month_only or v_compiled.is_guarantee) and v_term ->> 'from' is not null
+      if not (v_compiled.level = 'month' and (v_month_only or v_compiled.is_guarantee)) and v_term ->> 'from' is not null
         and not daterange((v_term ->> 'from')::date, (v_term ->> 'to')::date) @> v_span then
         v_version := case when v_compiled.level = any (rules.span_levels()) then v_compiled.level || '.first_day' else 'trip.version_day' end;
         v_compiled.gate := (
@@ -525,7 +525,7 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_hours rules.sql_expression := rules.compile_duration(p_part -> 'hours', 'month', p_measures, p_where || ' $.hours');
+  v_hours rules.sql_expression := rules.compile_duration(p_part -> 'hours', p_part ->> 'level', p_measures, p_where || ' $.hours');
   v_day_value rules.sql_expression;
 begin
   case p_part ->> 'proration'

@@ -334,9 +334,13 @@ begin
         v_candidates, v_winner, p_level) end,
     v_sql);
 
-  -- Of several guarantees only the greatest shortfall is paid. guaranteed_minutes is what the contract guarantees,
-  -- guarantee_minutes what it guarantees where its condition holds.
-  select string_agg('t' || t.term_no, ', '), string_agg(format('(%s)', (t.quantity).sql), ', ')
+  -- Of several guarantees only the greatest shortfall is paid. guarantee_minutes is what is guaranteed where its condition holds,
+  -- guaranteed_minutes also where it doesn't because enough is credited: that is shown.
+  select string_agg('t' || t.term_no, ', '),
+    string_agg(case
+      when (t.gate).sql is null or (t.gate).needs && array[p_level || '.paid_credit', p_level || '.guarantee_credit', p_level || '.threshold_credit']
+        then format('(%s)', (t.quantity).sql)
+      else 't' || t.term_no end, ', ')
   into v_guarantee, v_guaranteed
   from unnest(p_terms) as t
   where t.level = p_level and t.is_guarantee;

@@ -46,6 +46,7 @@ insert into rules.formula_parameters (name, schema, description) values
   ('factors', '{"type": "object", "properties": {"OPERATING": {"$ref": "#/$defs/number"}, "DEADHEAD": {"$ref": "#/$defs/number"}, "RESERVE": {"$ref": "#/$defs/number"}, "STANDBY": {"$ref": "#/$defs/number"}}, "additionalProperties": false}',
     'Share that counts, by position on the leg.'),
   ('proration', '{"enum": ["calendar_days", "day_value", "none"]}', 'How a guarantee shrinks with unpaid days.'),
+  ('share', '{"$ref": "#/$defs/number"}', 'Share of the award that is guaranteed.'),
   ('day_value', '{"$ref": "#/$defs/duration"}', 'Hours that an unpaid day takes off a guarantee.'),
   ('threshold_hours', '{"$ref": "#/$defs/duration"}', 'Hours above which it pays.'),
   ('over_minutes', '{"$ref": "#/$defs/number"}', 'Minutes that must be exceeded.'),

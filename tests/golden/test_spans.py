@@ -129,6 +129,53 @@ def test_a_fact_corrected_in_an_earlier_month_counts_in_the_quarter(airlines: Ca
     assert airline.run(2)["total_amount"] == 10
 
 
+def test_a_correction_reaches_the_periods_that_look_back(airlines: Callable[[], Any]) -> None:
+    """A fact of January is part of the pay of the quarter's later months, not of another quarter's."""
+    airline = airlines()
+    airline.build({
+        "crew": {"A": {"rate": 60}},
+        "periods": [*MONTHS, "2013-04"],
+        "duties": [{"crew": "A", "report": "2013-01-05 08:00", "release": "18:00", "legs": [{"leg": "JFK-LAX", "scheduled": "09:00-14:00"}]}],
+    })  # fmt: skip
+    airline.load(
+        airline.contract(
+            {"terms": {"Q": {"type": "pay", "level": "quarter", "basis": "block", "per_hour": 10}}}
+        )
+    )
+    for number in (1, 2, 3, 4):
+        airline.run(number)
+    airline.conn.execute(
+        "update pay.pay_periods set status = 'CLOSED' where enterprise_id = %s", (airline.id,)
+    )
+    # Whoever asks for a correction and whoever approves it are two people.
+    airline.conn.execute(
+        """with persons as (
+             insert into platform.users (enterprise_id, email, full_name, person_id)
+             select p.enterprise_id, p.login || '@example.com', p.login, gen_random_uuid() from auth.principals p where p.enterprise_id = %s
+             returning enterprise_id, id, full_name, person_id)
+           update auth.principals p set user_id = u.id, person_id = u.person_id
+           from persons u where u.enterprise_id = p.enterprise_id and u.full_name = p.login""",
+        (airline.id,),
+    )
+    reads = "select start_date::text, pay.looks_back_to(p, %s) from pay.pay_periods p where enterprise_id = %s order by 1"
+    assert airline.conn.execute(reads, ("2013-01-31", airline.id)).fetchall() == [
+        ("2013-01-01", False), ("2013-02-01", True), ("2013-03-01", True), ("2013-04-01", False),
+    ]  # fmt: skip
+    with airline.acting("payroll") as conn:
+        (flight,) = conn.execute("select id from crew.flights").fetchone()
+        conn.execute(
+            "select crew.correct('crew.flights', %s, jsonb_build_object('actual_arrival', '2013-01-05T21:00:00Z'), 'Late')",
+            (str(flight),),
+        )
+    with airline.acting("admin") as conn:
+        conn.execute("select crew.approve_correction(id) from crew.corrections")
+    queued = airline.conn.execute(
+        "select p.start_date::text from pay.retro_queue q join pay.pay_periods p on p.id = q.pay_period_id where q.enterprise_id = %s order by 1",
+        (airline.id,),
+    ).fetchall()
+    assert queued == [("2013-01-01",), ("2013-02-01",), ("2013-03-01",)]
+
+
 def test_contracts_within_the_month_stage_nothing_more(airlines: Callable[[], Any]) -> None:
     airline = airlines()
     airline.build({"crew": {"A": {"rate": 60}}})
