@@ -251,3 +251,53 @@ def test_quarter_and_year_of_bid_months(airlines: Callable[[], Any]) -> None:
         with pytest.raises(psycopg.Error) as refused:
             airline.conn.execute(statement, (airline.id,))
         assert refused.value.sqlstate == "CP112"
+
+
+def test_a_statement_shows_to_date_and_what_was_paid_before(airlines: Callable[[], Any]) -> None:
+    """Overtime of a second half month, a capped incentive of the quarter, an advance taken back: the arithmetic is what was done."""
+    airline = airlines()
+    duties = [
+        ("2013-01-05", "2013-01-05 13:00Z to 2013-01-08 21:00Z"),  # 80 h
+        ("2013-01-20", "2013-01-20 13:00Z to 2013-01-20 23:00Z"),  # 10 h
+    ]
+    airline.build({
+        "crew": {"A": {"rate": 50}},
+        "periods": [("2013-01-01", "2013-01-15"), ("2013-01-16", "2013-01-31")],
+        "duties": [
+            {"crew": "A", "report": f"{day} 07:00", "release": f"{legs.split(' to ')[1]}", "legs": [{"leg": "JFK-BOS", "scheduled": legs}]}
+            for day, legs in duties
+        ],
+    })  # fmt: skip
+    airline.load(airline.contract({"terms": {
+        "S_3": {"type": "leg_credit", "basis": "actual"},
+        "S_4": {"type": "advance", "hours": 30},
+        "S_7": {"type": "pay", "level": "quarter", "basis": "block", "beyond": 60, "cap": 25, "per_hour": 2},
+        "S_10": {"type": "overtime", "threshold_hours": 70, "multiplier": 1.5},
+        "S_12": {"type": "pay", "level": "year", "value": {"var": "legs"}, "per_unit": 7},
+    }}))  # fmt: skip
+    airline.run(1)
+    airline.run(2)
+    with airline.acting("payroll") as conn:
+        text = [row[0] for row in conn.execute("select * from pay.statement('A', '2013-01-01')")]
+
+    def line(code: str, nth: int) -> str:
+        return [" ".join(t.split()) for t in text if t.strip().startswith(code)][nth]
+
+    assert line("S_4", 0) == "S_4 advance: 30:00 × $50.00 1,500.00"
+    assert line("S_4", 1) == "S_4 advance: 30:00 was paid in advance -1,500.00"
+    assert line("S_10", 0) == "S_10 overtime: 80:00 − 70:00 = 10:00 × $50.00 × (1.5 − 1) 250.00"
+    assert (
+        line("S_10", 1)
+        == "S_10 overtime: 90:00 − 70:00 = 20:00, 10:00 before: 10:00 × $50.00 × (1.5 − 1) 250.00"
+    )
+    assert line("S_7", 0).endswith("80:00 − 60:00 = 20:00 × $2.00/h 40.00")
+    assert line("S_7", 1).endswith(
+        "90:00 − 60:00 = 30:00, no more than 25:00, 20:00 before: 5:00 × $2.00/h 10.00"
+    )
+    assert line("S_12", 1).endswith("2, 1 before: 1 × $7.00 7.00")
+    assert [t for t in text if t.startswith(("Quarter", "Year"))][0].startswith("Quarter from 2013-01-01")
+    with airline.acting("payroll") as conn:
+        stored = conn.execute(
+            "select sum(amount) from pay.pay_lines where enterprise_id = %s", (airline.id,)
+        ).fetchone()
+    assert stored == (90 * 50 + 500 + 50 + 14,)
