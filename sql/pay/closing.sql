@@ -54,6 +54,14 @@ begin
     with legs as materialized (
       select l.id, l.flight_id, l.trip_id, l.updated_at
       from pay.legs_of(p_period) as l
+      union all
+      -- What the period adds to the month rests on the month's earlier periods, and on whatever its contract looks back to.
+      select l.id, l.flight_id, l.trip_id, l.updated_at
+      from pay.pay_periods as earlier
+      cross join lateral pay.legs_of(earlier) as l
+      where earlier.enterprise_id = p_period.enterprise_id
+        and earlier.start_date < p_period.start_date
+        and (earlier.contract_month = p_period.contract_month or pay.looks_back_to(p_period, earlier.end_date))
     )
     select changed.what
     from (
@@ -99,7 +107,7 @@ begin
 end
 $$;
 comment on function pay.changed_since(pay.pay_periods, timestamptz) is
-'The first fact or term of a period that went on record after a moment, or adjustment that no run has paid; null when there is none.
+'The first fact or term of a period, or fact that its pay looks back to, that went on record after a moment, or adjustment that no run has paid; null when there is none.
 p_period: the period; p_as_of: e.g. pay_runs.as_of.';
 
 create or replace function pay.edited_by(p_period pay.pay_periods, p_logins text[])

@@ -242,6 +242,15 @@ PLACES: list[Callable[[str], dict[str, Any]]] = [
     lambda text: {"type": "average_daily_guarantee", "hours": 5, "per": text},
     lambda text: {"type": "minimum_day", "hours": 5, "days": text},
     lambda text: {"type": "monthly_guarantee", "hours": 70, "proration": text},
+    lambda text: {"type": "measure", "name": "m", "level": "leg", "rolling": {"days": text}},
+    lambda text: {"type": "measure", "name": "m", "level": "leg", "rolling": {text: 3}},
+    lambda text: {"type": "settings", "rate_on": text},
+    lambda text: {"type": "settings", "round_money": text},
+    lambda text: {"type": "line_guarantee", "share": text},
+    lambda text: {"type": "advance", "hours": text},
+    lambda text: {"type": "advance", "hours": {"var": f"month.{text}"}},
+    lambda text: {"type": "overtime", "threshold_hours": 1, "per_hour": 1, "level": text},
+    lambda text: {"type": "pay", "level": "quarter", "basis": text},
 ]
 
 

@@ -125,8 +125,13 @@ def test_a_fact_corrected_in_an_earlier_month_counts_in_the_quarter(airlines: Ca
         "update crew.flights set actual_arrival = actual_arrival + interval '3 hours' where enterprise_id = %s and scheduled_departure < '2013-01-31'",
         (airline.id,),
     )
+    changed = "select pay.changed_since(p, r.as_of) from pay.pay_runs r join pay.pay_periods p on p.id = r.pay_period_id where p.id = %s order by r.as_of desc"
+    stale = airline.conn.execute(changed, (airline.periods[2],)).fetchone()
+    assert stale is not None
+    assert (stale[0] or "").startswith("flight "), "March's run no longer stands"
     assert airline.run(3)["total_amount"] == 50, "18 h, 6 over, of which 1 is February's"
     assert airline.run(2)["total_amount"] == 10
+    assert airline.conn.execute(changed, (airline.periods[2],)).fetchone() == (None,)
 
 
 def test_a_correction_reaches_the_periods_that_look_back(airlines: Callable[[], Any]) -> None:
