@@ -196,11 +196,13 @@ begin
     when p_level = 'leg' and p_basis like 'scheduled%' then 'leg_scheduled_out_at'
     when p_level = 'leg' then 'leg_out_at'
     when p_level = 'duty' then 'duty_report_at'
+    when p_basis = 'tafb' then 'trip_away_at'
     else 'trip_start_at' end;
   v_end := case
     when p_level = 'leg' and p_basis like 'scheduled%' then 'leg_scheduled_in_at'
     when p_level = 'leg' then 'leg_in_at'
     when p_level = 'duty' then 'duty_release_at'
+    when p_basis = 'tafb' then 'trip_back_at'
     else 'trip_end_at' end;
   v_is_interval := case p_level when 'leg' then p_basis in ('block', 'scheduled_block') when 'duty' then p_basis = 'duty_minutes' else p_basis = 'tafb' end;
 

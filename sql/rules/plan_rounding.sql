@@ -2,13 +2,14 @@
 -- add up to, rounded once; the lines still add to it to the cent.
 
 -- Cents of a quantity and price, half away from zero; six decimals decide ties, since a stored quotient is never exact.
--- What becomes of an exact amount is decided for the whole statement: see rules.round_cents().
+-- Whole minutes at a whole price must not be divided as whole numbers. What becomes of an exact amount is decided for the whole
+-- statement: see rules.round_cents().
 create or replace function rules.cents_sql(p_quantity text, p_price text, p_per_hour boolean)
 returns text
 language sql
 immutable
 parallel safe
-return format('@exact@round((%s) * (%s)%s, 6)@cents@', p_quantity, p_price, case when p_per_hour then ' / 60' else '' end);
+return format('@exact@round((%s) * (%s)%s, 6)@cents@', p_quantity, p_price, case when p_per_hour then ' / 60.0' else '' end);
 comment on function rules.cents_sql(text, text, boolean) is
 'SQL for an amount in cents.
 p_quantity, p_price: SQL; p_per_hour: whether the price is per hour and the quantity in minutes.';

@@ -247,7 +247,7 @@ as $$
     p.*,
     a.leg_no, a.activity::text, a.position::text, a.activity = 'FLIGHT' as is_flight,
     a.published_credit_minutes as published_credit,
-    %4$s as report_at,
+    %11$s as report_at,
     coalesce(%5$s, f.in_at + %1$s, f.scheduled_in_at + %1$s) as release_at,
     f.out_at, f.in_at, f.scheduled_out_at, f.scheduled_in_at,
     coalesce(f.scheduled_out_at - %2$s, %4$s) as scheduled_report_at,
@@ -255,6 +255,7 @@ as $$
     f.origin, f.destination, f.aircraft_type, f.delay_code, f.delay_minutes,
     coalesce(f.cancelled, false) as cancelled, coalesce(f.diverted, false) as diverted,
     t.trip_no, t.trip_start_at, t.trip_end_at, t.trip_scheduled_start_at, t.trip_scheduled_end_at,
+    %12$s as trip_away_at, %13$s as trip_back_at,
     t.trip_awarded_credit, t.trip_pickup, t.trip_from_reserve%3$s
   from _people as p
   join @assignments@ as a on a.enterprise_id = @enterprise@
@@ -284,7 +285,15 @@ as $$
     rules.minutes_sql('a.duty_start_time'), rules.minutes_sql('a.duty_end_time'),
     rules.minutes_sql('t.start_at'), rules.minutes_sql('t.end_at'),
     rules.minutes_sql('t.scheduled_start_at'), rules.minutes_sql('t.scheduled_end_at'),
-    rules.flight_source(p_all_airports, p_settings))) as source (statement)
+    rules.flight_source(p_all_airports, p_settings),
+    -- From the later of report as recorded and as scheduled, where the contract says so; legs of a duty share it.
+    case p_settings ->> 'report_from' when 'later' then format(
+      'greatest(%s, min(f.scheduled_out_at) over (partition by a.crew_member_id, a.duty_start_time) - %s)',
+      rules.minutes_sql('a.duty_start_time'), coalesce(p_settings ->> 'report_before', '60')::integer)
+    else rules.minutes_sql('a.duty_start_time') end,
+    case p_settings ->> 'tafb_from' when 'scheduled' then 't.trip_scheduled_start_at'
+      when 'later' then 'greatest(t.trip_start_at, t.trip_scheduled_start_at)' else 't.trip_start_at' end,
+    case p_settings ->> 'tafb_from' when 'scheduled' then 't.trip_scheduled_end_at' else 't.trip_end_at' end)) as source (statement)
 $$;
 comment on function rules.leg_source(boolean, jsonb) is
 'The innermost SELECT of the leg stage: raw columns that fact expressions read (alias s).

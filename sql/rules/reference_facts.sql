@@ -67,7 +67,9 @@ insert into rules.facts (level, name, value_type, unit, nullable, expression, su
   ('day', 'day_duties', 'int', 'none', false, 'd.duties', false, 'Duties that report on the day.'),
   ('day', 'empty', 'bool', 'none', false, '(d.duties = 0)', false, 'A day of a trip on which no duty is in progress.'),
   -- trip
-  ('trip', 'tafb', 'int', 'min', true, '(s.trip_end_at - s.trip_start_at)', false, 'Time away from base.'),
+  ('trip', 'tafb', 'int', 'min', true, '(s.trip_back_at - s.trip_away_at)', false, 'Time away from base.'),
+  ('trip', 'away_at', 'int', 'min', true, 's.trip_away_at', false, 'Start of the time away from base, as the contract counts it (tafb_from).'),
+  ('trip', 'back_at', 'int', 'min', true, 's.trip_back_at', false, 'End of the time away from base, as the contract counts it.'),
   ('trip', 'scheduled_tafb', 'int', 'min', true, '(s.trip_scheduled_end_at - s.trip_scheduled_start_at)', false, 'Scheduled time away from base.'),
   ('trip', 'days', 'int', 'none', true, '((s.trip_end_at - 1 + case when s.trip_end_at > s.base_change then s.base_offset_after else s.base_offset end) / 1440 - (s.trip_start_at + case when s.trip_start_at >= s.base_change then s.base_offset_after else s.base_offset end) / 1440 + 1)', false, 'Dates touched on the base clock; a trip that ends at midnight doesn''t touch the next.'),
   ('trip', 'start_at', 'int', 'min', true, 's.trip_start_at', false, 'Start of the trip.'),
