@@ -1,5 +1,6 @@
 -- name: list
-select s.name, e.slug as enterprise, s.schedule, s.enabled, s.last_due_at, s.last_state, s.last_started_at, s.last_duration, s.late, s.long, s.last_result
+select s.name, e.slug as enterprise, s.schedule, s.enabled, s.last_due_at, s.last_state,
+  date_trunc('second', s.last_started_at) as last_started_at, date_trunc('milliseconds', s.last_duration) as last_duration, s.late, s.long, s.last_result
 from ops.job_status as s
 left join platform.enterprises as e on e.id = s.enterprise_id
 order by 1, 2;
@@ -20,7 +21,8 @@ select 1 from ops.jobs where name = %s;
 call ops.run_job(%s);
 
 -- name: history
-select r.job_name, e.slug as enterprise, r.state, r.started_at, r.finished_at - r.started_at as duration, coalesce(r.error_message, r.result) as result
+select r.job_name, e.slug as enterprise, r.state, date_trunc('second', r.started_at) as started_at,
+  date_trunc('milliseconds', r.finished_at - r.started_at) as duration, coalesce(r.error_message, r.result) as result
 from ops.job_runs as r
 left join platform.enterprises as e on e.id = r.enterprise_id
 where %(job)s::text is null or r.job_name = %(job)s
