@@ -54,7 +54,7 @@ begin
     end loop;
     if v_is_member then
       return v_principal;
-    elsif v_is_member is null then
+    elsif v_is_member is null and session_user <> 'crewpay_jobs' then
       return null;
     end if;
     v_principal := null;
