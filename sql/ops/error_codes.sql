@@ -31,6 +31,8 @@ values
   ('CP212', 'the checks of a run failed', 'The detail names the check; nothing was published.'),
   ('CP213', 'no terms in force', 'Load a contract for these positions and dates.'),
   ('CP214', 'unknown period or crew member', 'Check the key, and that it belongs to your enterprise.'),
+  ('CP220', 'paid by terms that have run out', 'Load what follows them, or confirm that they go on: a version without an end.'),
+  ('CP221', 'paid by a version that was recorded after the pay had been approved', 'Check that the change is meant for this period; what was paid before is settled as back pay.'),
   ('CP301', 'one login, one role', 'Make a second login for the second role.'),
   ('CP302', 'no token can be made', 'The message names what is missing: pool, person, principal.'),
   ('CP303', 'a token can''t live that long', 'The limit is the setting security.token_max_minutes.'),

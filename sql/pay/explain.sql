@@ -325,6 +325,17 @@ begin
     select 1, null, null, null, 'component', null, row_number() over (order by c.component)::integer, 0::smallint, null, c.component, null, null, null, null, c.amount, 'component'
     from components as c
     union all
+    select 0, null, null, null, coalesce(f.level, 'total'), f.node, 1 + row_number() over (order by f.finding_no)::integer, 0::smallint, f.code || ': ' || f.detail,
+      null, u.term_code, null, null, null, null, 'finding'
+    from pay.run_findings as f
+    left join rules.union_contract_terms as u on u.enterprise_id = f.enterprise_id and u.id = f.term_id
+    where f.enterprise_id = v_calculation.enterprise_id
+      and f.run_id = v_calculation.run_id
+      and (f.crew_member_id = v_calculation.crew_member_id
+        or f.crew_member_id is null and exists (
+          select from rules.ruleset_terms as t
+          where t.enterprise_id = f.enterprise_id and t.ruleset_id = v_calculation.ruleset_id and t.term_id = f.term_id))
+    union all
     select case when level = any (rules.span_levels()) then 3 else 2 end, h.* from headings as h
     union all
     select case when level = any (rules.span_levels()) then 3 else 2 end, h.* from paid as h
@@ -359,6 +370,6 @@ comment on function pay.explain(uuid, uuid) is
 'The current result of a crew member and period explained: total, components, then trips, duties and legs with every line''s clause and arithmetic,
 the spans, adjustments with their reason, and what the rule graph says about the clauses.
 p_crew_member: crew members see only themselves; p_period: pay period.
-outcome: total, component, heading, paid (a line), lost (a candidate of a greatest-of that did not win), reason (why the clause
+outcome: total, finding (what could not be paid, or was paid with a doubt), component, heading, paid (a line), lost (a candidate of a greatest-of that did not win), reason (why the clause
 applies, by the rule graph).
 Raises CP214 (no result that you may see), 42501.';

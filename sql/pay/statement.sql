@@ -111,6 +111,7 @@ begin
       union all
       select case e.outcome
         when 'total' then pay.statement_row('TOTAL', e.amount)
+        when 'finding' then '  ! ' || e.heading
         when 'component' then pay.statement_row('  ' || replace(e.component::text, '_', ' '), e.amount)
         when 'heading' then margin.indent || e.heading || case when e.level = 'leg' then '' else coalesce('  [' || e.arithmetic || ']', '') end
         when 'paid' then pay.statement_row(margin.indent || '  ' || rpad(e.term_code, 18) || ' ' || e.label || ': ' || e.arithmetic, e.amount)

@@ -146,7 +146,8 @@ begin
     ('toward_guarantee', array['true', 'false']),
     ('toward_threshold', array['true', 'false']),
     ('unit', array['hour', 'TFP', 'PCH']),
-    ('leg_month_clock', array['base', 'departure'])) as c (parameter, choices)
+    ('leg_month_clock', array['base', 'departure']),
+    ('version_on', array['trip_start', 'duty_start'])) as c (parameter, choices)
   where p_part ->> c.parameter <> all (c.choices)
   limit 1;
   if found then
@@ -333,6 +334,7 @@ declare
   v_compiled rules.compiled_term;
   v_where text;
   v_number smallint := 0;
+  v_version_on text;
   v_parameter text;
   v_version text;
   v_span daterange := rules.staged_span(p_enterprise, p_positions, p_span);
@@ -354,6 +356,12 @@ begin
     array(select distinct value ->> 'code' from jsonb_array_elements(v_terms))) as l;
 
   perform rules.refuse_conflicts(v_terms, v_losses);
+
+  -- The setting of the month's first day says what decides the version of a term.
+  select t -> 'part' ->> 'version_on' into v_version_on
+  from jsonb_array_elements(v_terms) as t
+  where t -> 'part' ? 'version_on'
+    and daterange((t ->> 'from')::date, (t ->> 'to')::date) @> (lower(p_span) + 31);
 
   -- A winner below its loser is read as the sum of a helper measure.
   select v_terms || coalesce(jsonb_agg(jsonb_build_object(
@@ -437,7 +445,10 @@ begin
       -- A version that begins or ends inside the span pays only the trips, and the spans, that start while it is in force.
       if not (v_compiled.level = 'month' and (v_month_only or v_compiled.is_guarantee)) and v_term ->> 'from' is not null
         and not daterange((v_term ->> 'from')::date, (v_term ->> 'to')::date) @> v_span then
-        v_version := case when v_compiled.level = any (rules.span_levels()) then v_compiled.level || '.first_day' else 'trip.version_day' end;
+        v_version := case
+          when v_compiled.level = any (rules.span_levels()) then v_compiled.level || '.first_day'
+          when v_compiled.level in ('leg', 'duty') and v_version_on = 'duty_start' then 'duty.version_day'
+          else 'trip.version_day' end;
         v_compiled.gate := (
           format('(%1$s %2$s >= %3$s and %2$s < %4$s)',
             case when (v_compiled.gate).sql is null then '' else format('(%s) and', (v_compiled.gate).sql) end,

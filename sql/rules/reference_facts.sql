@@ -78,6 +78,7 @@ insert into rules.facts (level, name, value_type, unit, nullable, expression, su
   ('trip', 'awarded_credit', 'numeric', 'min', true, 's.trip_awarded_credit', false, 'Credit at award, credit minutes.'),
   ('trip', 'pickup', 'text', 'none', true, 's.trip_pickup', false, 'How the trip came onto the line.'),
   ('trip', 'from_reserve', 'bool', 'none', true, 's.trip_from_reserve', false, 'Whether it was assigned from reserve.'),
+  ('duty', 'version_day', 'int', 'none', false, '((s.report_at + case when s.report_at >= s.base_change then s.base_offset_after else s.base_offset end) / 1440)', false, 'Day (base clock, since 1970) on which the duty began: decides versions where the contract says duty_start.'),
   ('trip', 'version_day', 'int', 'none', false, '((coalesce(s.trip_start_at, s.report_at) + case when coalesce(s.trip_start_at, s.report_at) >= s.base_change then s.base_offset_after else s.base_offset end) / 1440)', false, 'Day (base clock, since 1970) whose version of the contract applies: the trip''s start, or the duty''s without a trip.'),
   ('trip', 'international', 'bool', 'none', false, '(sum({international_legs})%w > 0)', false, 'Whether a leg crosses a border.'),
   -- month

@@ -202,3 +202,128 @@ def test_a_new_version_is_compared_with_the_one_that_it_follows(airline: Any) ->
 def test_only_administrators_load_and_crew_do_not_compare(airline: Any) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege), airline.acting("payroll") as conn:
         conn.execute("select rules.load_contract(%s)", (Jsonb({"terms": [term()]}),))
+
+
+# ---- Pay outside the known dates of terms -----------------------------------------------------------------------------
+
+
+CASE: dict[str, Any] = {
+    "crew": {"A": {"rate": 60, "position": "CAPTAIN"}},
+    "duties": [
+        {"crew": "A", "report": "2013-01-05 08:00", "release": "12:00", "legs": [{"leg": "JFK-BOS", "scheduled": "09:00-10:00"}]},
+        {"crew": "A", "report": "2013-01-20 08:00", "release": "12:00", "legs": [{"leg": "BOS-JFK", "scheduled": "09:00-10:00"}]},
+    ],
+}  # fmt: skip
+CREDIT = {"type": "leg_credit", "basis": "actual"}
+
+
+def paid(airlines: Callable[[], Any], *terms: dict[str, Any], case: dict[str, Any] | None = None) -> Any:
+    airline = airlines()
+    airline.build(case or CASE)
+    load(airline, *terms)
+    return airline
+
+
+def doubts(airline: Any, run: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with airline.conn.cursor(row_factory=tuple_row) as cursor:
+        return cursor.execute(
+            """select f.code, u.term_code, f.detail from pay.run_findings as f
+               join rules.union_contract_terms as u on u.enterprise_id = f.enterprise_id and u.id = f.term_id
+               where f.enterprise_id = %s and f.run_id = %s order by 1, 2""",
+            (airline.id, run["id"]),
+        ).fetchall()
+
+
+def statement(airline: Any) -> list[str]:
+    with airline.acting("payroll") as conn:
+        return [row[0] for row in conn.execute("select pay.statement('A', '2013-01-01')").fetchall()]
+
+
+@pytest.mark.parametrize("expires", ["2013-01-01", "2013-01-16"])
+def test_a_contract_that_has_run_out_goes_on_and_the_run_says_so(
+    airlines: Callable[[], Any], expires: str
+) -> None:
+    airline = paid(airlines, term("V_3.A", formula=CREDIT, expires=expires))
+    run = airline.run()
+    assert airline.totals("A")["total"] == 120, "both legs, as the clause stood"
+    assert run["finding_count"] == 1
+    assert [(code, clause, expires in detail) for code, clause, detail in doubts(airline, run)] == [
+        ("CP220", "V_3.A", True)
+    ]
+    assert [line for line in statement(airline) if "! CP220" in line]
+
+
+def test_a_contract_with_a_successor_has_not_run_out(airlines: Callable[[], Any]) -> None:
+    airline = paid(
+        airlines,
+        term("V_3.A", formula=CREDIT, expires="2013-01-16"),
+        term("V_3.B", formula={"type": "minimum_duty", "hours": 4}, effective="2013-01-16"),
+    )
+    run = airline.run()
+    assert (airline.totals("A")["total"], run["finding_count"]) == (60 + 240, 0)
+
+
+def test_what_ended_earlier_stays_ended(airlines: Callable[[], Any]) -> None:
+    """Only what was in force on the last known day goes on."""
+    airline = paid(
+        airlines,
+        term("V_3.A", formula=CREDIT, expires="2013-01-01"),
+        term("V_6.D", formula={"type": "minimum_duty", "hours": 4}, expires="2012-06-01"),
+    )
+    airline.run()
+    assert airline.totals("A")["total"] == 120
+
+
+def test_a_version_recorded_after_the_pay_was_approved_is_named(airlines: Callable[[], Any]) -> None:
+    airline = paid(airlines, term("V_3.A", formula=CREDIT))
+    run = airline.run()
+    airline.conn.execute(
+        """insert into pay.approvals (enterprise_id, subject_kind, subject_id, payload_hash, requested_by, state, decision,
+             decided_by, decided_by_person, decided_at)
+           values (%s, 'RUN', %s, 'x', 'clerk', 'APPROVED', 'APPROVED', 'boss', gen_random_uuid(), now())""",
+        (airline.id, run["id"]),
+    )
+    assert airline.run()["finding_count"] == 0
+    airline.conn.execute(
+        """insert into rules.union_contract_terms (enterprise_id, term_code, term_category, term_title, term_text, calculation_formula,
+             effective_date, applies_to)
+           values (%s, 'V_6.D', 'CREDIT', 'x', 'x', '{"type": "minimum_duty", "hours": 4}', '2012-01-01', '{CAPTAIN}')""",
+        (airline.id,),
+    )
+    later = airline.run()
+    assert airline.totals("A")["total"] == 480
+    assert [(code, clause) for code, clause, _ in doubts(airline, later)] == [("CP221", "V_6.D")]
+
+
+# ---- The moment that decides the version ------------------------------------------------------------------------------
+
+TRIP: dict[str, Any] = {
+    "crew": {"A": {"rate": 60, "position": "CAPTAIN"}},
+    "trips": [{"crew": "A", "trip": "T1", "duties": [
+        {"report": "2013-01-15 08:00", "release": "12:00", "legs": [{"leg": "JFK-BOS", "scheduled": "09:00-10:00"}]},
+        {"report": "2013-01-16 08:00", "release": "12:00", "legs": [{"leg": "BOS-JFK", "scheduled": "09:00-10:00"}]},
+    ]}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("version_on", "flight_pay", "per_diem"), [("trip_start", 480, 56), ("duty_start", 540, 56)]
+)
+def test_the_contract_says_what_decides_the_version(
+    airlines: Callable[[], Any], version_on: str, flight_pay: int, per_diem: int
+) -> None:
+    """4:00 a duty until 15 January, 5:00 from the 16th: a trip of both days has 4:00 + 4:00, or 4:00 + 5:00 by the duty's own
+    day. What is of the trip (28 h x $2.00, from the 16th $3.00) goes by the trip's start either way."""
+    airline = paid(
+        airlines,
+        term("V_1.A", formula={"type": "settings", "version_on": version_on}),
+        term("V_3.A", formula=CREDIT),
+        term("V_6.D", formula={"type": "minimum_duty", "hours": 4}),
+        term("V_6.D", formula={"type": "minimum_duty", "hours": 5}, effective="2013-01-16"),
+        term("V_8.D", formula={"type": "per_diem", "rate": 2}),
+        term("V_8.D", formula={"type": "per_diem", "rate": 3}, effective="2013-01-16"),
+        case=TRIP,
+    )
+    airline.run()
+    totals = airline.totals("A")
+    assert (totals["flight_pay"], totals["per_diem"]) == (flight_pay, per_diem)
