@@ -15,6 +15,7 @@ begin
   perform audit.attach('crew.contract_months');
   perform audit.attach('rules.faa_rules');
   perform audit.attach('rules.union_contract_terms');
+  perform audit.attach('rules.declared_facts');
   perform audit.attach('rules.rule_interpretations',
     p_update_action => $sql$case when o.validated_at is null and n.validated_at is not null then 'APPROVED' else 'UPDATED' end::audit.audit_action$sql$);
   perform audit.attach('rules.interpretation_faa_rules');

@@ -33,8 +33,8 @@ grant insert (enterprise_id, id, crew_member_id, flight_id, trip_id, position, a
       update (crew_member_id, flight_id, trip_id, position, activity, position_flown, duty_start_time,
               duty_end_time, check_in_time, check_out_time, published_credit_minutes, attributes, retired_at)
   on crew.crew_assignments to crewpay_admin;
-grant insert (enterprise_id, crew_member_id, month, line_type, award_credit_minutes, work_days, unpaid_days, attributes),
-      update (line_type, award_credit_minutes, work_days, unpaid_days, attributes)
+grant insert (enterprise_id, crew_member_id, month, line_type, award_credit_minutes, work_days, unpaid_days, days_off, attributes),
+      update (line_type, award_credit_minutes, work_days, unpaid_days, days_off, attributes)
   on crew.crew_months to crewpay_admin;
 
 grant select on crew.contract_months to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi;

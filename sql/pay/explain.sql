@@ -289,11 +289,13 @@ begin
             ' = ' || pay.quantity_text(l.quantity, v_unit))
           else pay.quantity_arithmetic(l.expanded, p.n, l.quantity, v_unit) end,
         case when l.expanded ->> 'kind' = 'advance' and l.quantity < 0 then null else pay.price_arithmetic(l.expanded, r.rate) end,
-        case when v_running then 'on the running total' end) as arithmetic,
+        case when l.cents = 0 and (u.term_code is not null or l.expanded -> 'paid' = 'false') then 'not paid: ' || coalesce(u.term_code, l.term_code)
+          when v_running then 'on the running total' end) as arithmetic,
       l.cents * 0.01 as amount,
       'paid' as outcome
     from lines as l
     join placed as p on p.level = l.level and p.node = l.node
+    left join terms as u on u.term_no = -pay.paid_by(p.n)
     left join rates as r on r.level = l.level and r.node = l.node
   ),
   lost as (

@@ -156,6 +156,7 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
+  -- Where something can stand without money, lines of 0.00 stay with their quantity; nothing of them counts as paid hours.
   select format($q$select p.id as crew_member_id,
   round(coalesce(l.flight_pay_minutes, 0) / 60, 2)::numeric(8, 2) as flight_pay_hours,
   coalesce(l.flight_pay_cents, 0) * 0.01 as flight_pay_amount,
@@ -176,9 +177,9 @@ from _people as p
 left join _months as m on m.no = p.no and m.at_end
 left join (
   select no,
-    sum(quantity) filter (where term_no = any (%1$L::smallint[])) as flight_pay_minutes,
+    sum(quantity) filter (where term_no = any (%1$L::smallint[]) and cents <> 0) as flight_pay_minutes,
     sum(cents) filter (where term_no = any (%1$L::smallint[])) as flight_pay_cents,
-    sum(quantity) filter (where term_no = any (%2$L::smallint[])) as overtime_minutes,
+    sum(quantity) filter (where term_no = any (%2$L::smallint[]) and cents <> 0) as overtime_minutes,
     sum(cents) filter (where term_no = any (%2$L::smallint[])) as overtime_cents,
     sum(cents) filter (where term_no = any (%3$L::smallint[])) as per_diem_cents,
     sum(cents) filter (where term_no = any (%4$L::smallint[])) as premium_cents,
@@ -190,7 +191,7 @@ left join (
     array_agg(node) as line_node,
     array_agg(quantity) as line_quantity,
     array_agg(cents) as line_cents
-  from (select no, term_no, node, trim_scale(quantity) as quantity, cents from _lines where cents <> 0 order by no, term_no, node) as ordered
+  from (select no, term_no, node, trim_scale(quantity) as quantity, cents from _lines where cents <> 0%7$s order by no, term_no, node) as ordered
   group by no
 ) as l on l.no = p.no$q$,
     coalesce(array_agg(t.term_no) filter (where t.component = 'flight_pay'), '{}'),
@@ -198,9 +199,10 @@ left join (
     coalesce(array_agg(t.term_no) filter (where t.component = 'per_diem'), '{}'),
     coalesce(array_agg(t.term_no) filter (where t.component = 'premium'), '{}'),
     coalesce(array_agg(t.term_no) filter (where t.component = 'delay_pay'), '{}'),
-    coalesce(array_agg(t.term_no) filter (where t.component = 'guarantee'), '{}'))
+    coalesce(array_agg(t.term_no) filter (where t.component = 'guarantee'), '{}'),
+    case when bool_or(t.kind = 'treatment' and t.expanded ? 'paid' or t.expanded -> 'paid' = 'false') then ' or cents = 0' else '' end)
   from rules.ruleset_terms as t
-  where t.enterprise_id = p_enterprise and t.ruleset_id = p_ruleset and t.kind in ('credit', 'pay', 'advance')
+  where t.enterprise_id = p_enterprise and t.ruleset_id = p_ruleset and t.kind in ('credit', 'pay', 'advance', 'treatment')
 $$;
 comment on function pay.results_sql(uuid, uuid) is
 'SELECT of result rows over the staged plan; component totals and the lines they are the sums of.

@@ -121,6 +121,18 @@ comment on function pay.span_arithmetic(jsonb, jsonb, smallint, numeric, text) i
 'How a line of a period, month, quarter or year came about, in words: to date, and what was paid before.
 p_expanded: the term as compiled; p_node: the span at the period''s end; p_term_no: its number; p_quantity: the line''s; p_unit: unit of the contract.';
 
+-- The treatment that decides whether a node is paid: the innermost.
+create or replace function pay.paid_by(p_node jsonb)
+returns integer
+language sql
+immutable
+parallel safe
+return coalesce(
+  nullif((p_node ->> 'leg_treat_paid_leg')::integer, 0), nullif((p_node ->> 'duty_treat_paid_duty')::integer, 0),
+  nullif((p_node ->> 'day_treat_paid_day')::integer, 0), nullif((p_node ->> 'trip_treat_paid_trip')::integer, 0));
+comment on function pay.paid_by(jsonb) is 'Number of the term whose treatment decides whether a node is paid, negative where it isn''t; null where none does.
+p_node: the node as the plan computed it.';
+
 -- The price of a line in words.
 create or replace function pay.price_arithmetic(p_expanded jsonb, p_rate numeric)
 returns text

@@ -86,16 +86,13 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if p_part ->> 'kind' = 'treatment' then
-    perform rules.refuse('CP205', p_where, format('kind %s is not offered yet', p_part ->> 'kind'), 'See docs/contracts.md for what is offered.');
-  elsif p_part ->> 'kind' not in ('settings', 'hourly_rate')
+  if p_part ->> 'kind' not in ('settings', 'hourly_rate')
     and coalesce(p_part ->> 'level' not in ('leg', 'duty', 'day', 'trip', 'period', 'month', 'quarter', 'year'), true) then
     perform rules.refuse('CP205', p_where || ' $.level', format('level %s is not offered', coalesce(p_part ->> 'level', '(none)')),
       'leg, duty, day, trip, period, month, quarter or year.');
-  elsif p_part ->> 'level' = 'day' and p_part ->> 'kind' <> 'credit' then
-    perform rules.refuse('CP205', p_where || ' $.level', format('%s at level day', p_part ->> 'kind'), 'At day level only credit is offered.');
-  elsif p_part ->> 'books' = 'split' then
-    perform rules.refuse('CP205', p_where || ' $.books', 'books split is not offered', 'start or end.');
+  elsif p_part ->> 'kind' = 'treatment' and p_part ->> 'level' = any (rules.span_levels()) then
+    perform rules.refuse('CP205', p_where || ' $.level', format('a treatment of a %s is not offered', p_part ->> 'level'),
+      'leg, duty, day or trip; a term''s own toward_guarantee and toward_threshold hold for all of it.');
   elsif p_part ->> 'kind' = 'hourly_rate' and (jsonb_typeof(p_part -> 'steps') <> 'array' or jsonb_path_exists(p_part, '$.steps[*] ? (@.type() != "object")')) then
     perform rules.refuse('CP202', p_where || ' $.steps', 'the steps of a rate table are a list of rows', 'Write [{"position": "CAPTAIN", "year": 1, "rate": 72.40}].');
   elsif p_part ->> 'kind' = 'hourly_rate' and exists (
@@ -140,11 +137,13 @@ begin
   select c.* into v_bad
   from (values
     ('combine', array['greatest', 'add']),
-    ('books', array['start', 'end']),
+    ('books', array['start', 'end', 'split']),
     ('joins', array['leg', 'duty', 'day', 'trip', 'period', 'month', 'quarter', 'year']),
     ('component', array_remove(enum_range(null::pay.component)::text[], 'adjustment')),
     ('toward_guarantee', array['true', 'false']),
     ('toward_threshold', array['true', 'false']),
+    ('paid', array['true', 'false']),
+    ('stacking', array['add', 'highest', 'multiply']),
     ('unit', array['hour', 'TFP', 'PCH']),
     ('leg_month_clock', array['base', 'departure']),
     ('version_on', array['trip_start', 'duty_start'])) as c (parameter, choices)
@@ -158,7 +157,7 @@ begin
   case v_kind
     when 'measure' then
       if p_part ->> 'name' !~ '^[a-z0-9_]{1,55}$' or p_part ->> 'name' in ('no', 'base', 'credit', 'end_at', 'start_at')
-        or p_part ->> 'name' ~ '^joins_' or exists (select from rules.facts as f where f.name = p_part ->> 'name') then
+        or p_part ->> 'name' ~ '^joins_' or exists (select from rules.known_facts as f where f.name = p_part ->> 'name') then
         perform rules.refuse('CP202', p_where || ' $.name', format('%s can''t be the name of a measure', p_part ->> 'name'),
           'Use lower-case letters, digits and underscores, and no name of rules.facts.');
       end if;
@@ -187,10 +186,10 @@ begin
           'Write {"position": "CAPTAIN", "year": 1, "from": "2026-01-01", "rate": 72.40}.');
       end if;
     else
-      if v_joins is not null and rules.level_rank(v_joins) < rules.level_rank(p_part ->> 'level') then
+      if v_kind = 'treatment' and not p_part ?| array['toward_guarantee', 'toward_threshold', 'paid'] then
+        perform rules.refuse('CP202', p_where, 'a treatment says toward_guarantee, toward_threshold or paid', 'Add what it changes.');
+      elsif v_joins is not null and rules.level_rank(v_joins) < rules.level_rank(p_part ->> 'level') then
         perform rules.refuse('CP202', p_where || ' $.joins', 'a term joins its own level or one above', 'Leave joins out, or name a higher level.');
-      elsif v_joins is not null and v_joins <> p_part ->> 'level' and 'day' in (v_joins, p_part ->> 'level') then
-        perform rules.refuse('CP205', p_where || ' $.joins', 'joining to or from a day is not offered', 'Join the trip or the month.');
       end if;
   end case;
 end
@@ -345,7 +344,7 @@ begin
   select coalesce(jsonb_agg(jsonb_build_object(
       'id', e.term_id, 'code', e.term_code, 'priority', e.priority, 'part_no', e.part_no, 'part', e.part, 'gate', e.gate,
       'from', e.effective_date, 'to', e.expiration_date)
-    order by rules.level_rank(e.part ->> 'level') nulls first, array_position(array['settings', 'hourly_rate', 'measure', 'credit', 'pay'], e.part ->> 'kind'),
+    order by rules.level_rank(e.part ->> 'level') nulls first, array_position(array['settings', 'hourly_rate', 'measure', 'treatment', 'credit', 'pay'], e.part ->> 'kind'),
       e.priority, e.term_code, e.effective_date, e.part_no), '[]')
   into v_terms
   from rules.expanded_terms(p_enterprise, p_positions, v_span, p_generation) as e;
@@ -418,7 +417,7 @@ begin
       case v_compiled.kind when 'credit' then 'flight_pay' when 'advance' then 'flight_pay' when 'pay' then 'premium' end);
     v_compiled.depth := 0;
 
-    if v_compiled.kind in ('measure', 'credit', 'pay', 'advance') then
+    if v_compiled.kind in ('measure', 'credit', 'pay', 'advance', 'treatment') then
       if v_losses @> jsonb_build_array(jsonb_build_object('loser', v_compiled.term_code, 'method', 'ADDITIVE')) then
         v_compiled.combine := 'add';
         v_compiled.expanded := v_compiled.expanded || '{"combine": "add"}'::jsonb;
@@ -434,7 +433,7 @@ begin
 
       v_compiled.gate := null;
       v_term := jsonb_set(v_term, '{gate}', coalesce(
-        case when v_compiled.kind in ('measure', 'advance') then v_term -> 'gate'
+        case when v_compiled.kind in ('measure', 'advance', 'treatment') then v_term -> 'gate'
           else rules.exclude_winners(nullif(v_term -> 'gate', 'null'), v_compiled.level, v_compiled.term_code, v_terms, v_losses) end, 'null'));
       if nullif(v_term -> 'gate', 'null') is not null then
         v_compiled.gate := rules.compile_expression(v_term -> 'gate', v_compiled.level, v_measures, v_where || ' $.when');
@@ -458,12 +457,18 @@ begin
           'bool', 'none', false, coalesce((v_compiled.gate).needs, '{}') || v_version)::rules.sql_expression;
       end if;
 
-      if v_compiled.is_guarantee then
+      if v_compiled.kind = 'treatment' then
+        return next v_compiled;
+        continue;
+      elsif v_compiled.is_guarantee then
         v_compiled.quantity := rules.compile_guarantee(v_part, v_measures, v_where);
       else
         v_compiled.quantity := rules.compile_quantity(v_part, v_compiled.level, v_measures, v_where, v_span);
       end if;
 
+      if v_compiled.expanded ->> 'books' = 'split' and (not rules.is_time_based(v_compiled) or v_part ?| array['amount', 'per_unit']) then
+        perform rules.refuse('CP205', v_where || ' $.books', 'only time of a duty or trip is split, by its minutes', 'start or end.');
+      end if;
       if v_compiled.kind = 'pay' then
         foreach v_parameter in array array['multiplier', 'per_hour', 'per_unit', 'amount'] loop
           if v_part ? v_parameter then
@@ -485,7 +490,7 @@ begin
       select v_compiled.expanded || coalesce(jsonb_build_object('can_lack', jsonb_agg(distinct f.name order by f.name)), '{}'::jsonb)
       into v_compiled.expanded
       from unnest((v_compiled.quantity).needs || coalesce((v_compiled.price).needs, '{}')) as need
-      join rules.facts as f on f.level = split_part(need, '.', 1) and f.name = split_part(need, '.', 2) and f.nullable
+      join rules.known_facts as f on f.level = split_part(need, '.', 1) and f.name = split_part(need, '.', 2) and f.nullable
       having count(*) > 0
       union all
       select v_compiled.expanded
@@ -496,8 +501,9 @@ begin
       end if;
       if v_compiled.kind <> 'pay' and exists (
         select from unnest((v_compiled.quantity).needs || coalesce((v_compiled.gate).needs, '{}')) as need
-        where split_part(need, '.', 2) = 'credit' or v_compiled.kind = 'measure' and split_part(need, '.', 2) = 'base') then
-        perform rules.refuse('CP203', v_where, 'credit is read by pay terms only, and a measure reads neither base nor credit',
+        where split_part(need, '.', 2) = 'credit'
+          or split_part(need, '.', 2) = 'base' and (v_compiled.kind = 'measure' or split_part(need, '.', 1) <> v_compiled.level)) then
+        perform rules.refuse('CP203', v_where, 'credit, and base of a level above, are read by pay terms only, and a measure reads neither base nor credit',
           'Facts and measures go up first, credit second, pay last.');
       end if;
       if v_compiled.kind = 'measure' then

@@ -39,27 +39,25 @@ as $$
 declare
   v_level text := case when position('.' in p_name) > 0 then split_part(p_name, '.', 1) else p_level end;
   v_name text := case when position('.' in p_name) > 0 then split_part(p_name, '.', 2) else p_name end;
-  v_fact rules.facts;
+  v_fact rules.known_facts;
   v_measure jsonb := p_measures -> v_name;
   v_type text;
   v_unit text;
   v_nullable boolean;
+  v_home text;
 begin
   if rules.level_rank(v_level) is null or rules.level_rank(v_level) < rules.level_rank(p_level) then
     perform rules.refuse('CP203', p_where, format('%s can''t be read at level %s', p_name, p_level),
       'A formula reads facts and measures of its own level and of the levels above; below only sums, by their plain name.');
   end if;
 
-  if v_name in ('base', 'credit') and v_level in ('leg', 'duty', 'trip') then
-    if v_level <> p_level then
-      perform rules.refuse('CP203', p_where, format('%s can''t be read at level %s', p_name, p_level),
-        'Computed values are read at their own level only.');
-    end if;
-    return (v_level || '_' || v_name, 'numeric', 'min', false, array[v_level || '.' || v_name])::rules.sql_expression;
+  if v_name in ('base', 'credit') and v_level in ('leg', 'duty', 'day', 'trip') then
+    -- Of a level above only pay reads it (rules.refuse_computed()); a node without a trip has none.
+    return (v_level || '_' || v_name, 'numeric', 'min', v_level <> p_level, array[v_level || '.' || v_name])::rules.sql_expression;
   end if;
 
-  select * into v_fact from rules.facts where level = v_level and name = v_name;
-  if v_level = any (rules.span_levels()) and v_level <> p_level and coalesce(v_fact.expression !~ '^(s\.|@)', true)
+  select * into v_fact from rules.known_facts where level = v_level and name = v_name;
+  if v_level = any (rules.span_levels()) and v_level <> p_level and coalesce(v_fact.expression !~ '^(s\.|@|rules\.attribute)', true)
     and not (p_level = 'period' and v_fact.name = 'projected_credit') then
     perform rules.refuse('CP203', p_where, format('%s can''t be read at level %s', p_name, p_level),
       'What a span has come to is read at its own level: measure it there, or read days, line_type, award_credit and the like.');
@@ -73,23 +71,20 @@ begin
     v_type := v_fact.value_type;
     v_unit := v_fact.unit;
     v_nullable := v_fact.nullable;
-  elsif v_measure is not null and rules.level_rank(v_measure ->> 'level') <= rules.level_rank(v_level) then
-    if v_level <> p_level then
-      perform rules.refuse('CP205', p_where, format('measure %s is read from below its level', p_name),
-        'Read measures at their own level or above.');
-    end if;
-    v_type := v_measure ->> 'type';
-    v_unit := v_measure ->> 'unit';
-    v_nullable := false;
   else
-    select * into v_fact from rules.facts where level = 'leg' and name = v_name and sums_upward;
-    if not found or v_level = 'crew' then
+    v_home := rules.home_level(v_level, v_name, p_measures);
+    if v_home is null then
       perform rules.refuse('CP203', p_where, format('unknown name %s', p_name),
         'Names are those of rules.facts and of the contract''s own measures.');
     end if;
-    v_type := v_fact.value_type;
-    v_unit := v_fact.unit;
-    v_nullable := false;
+    select * into v_fact from rules.known_facts where level = v_home and name = v_name;
+    v_type := coalesce(v_measure ->> 'type', v_fact.value_type);
+    v_unit := coalesce(v_measure ->> 'unit', v_fact.unit);
+    -- A leg or duty without a trip has no sum of one.
+    v_nullable := v_level = 'trip' and p_level <> 'trip';
+  end if;
+  if v_level = 'trip' and p_level <> 'trip' and v_home = 'day' then
+    perform rules.refuse('CP205', p_where, format('%s is made after the level %s', p_name, p_level), 'What days add up is read at the trip.');
   end if;
   return (v_level || '_' || v_name, v_type, v_unit, v_nullable, array[v_level || '.' || v_name])::rules.sql_expression;
 end

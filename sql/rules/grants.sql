@@ -21,6 +21,9 @@ grant update (interpretation_code, scenario_description, applicable_faa_rule_ids
               interpretation, example_calculation, confidence_score)
   on rules.rule_interpretations to crewpay_admin;
 
+grant select on rules.declared_facts to crewpay_admin, crewpay_payroll, crewpay_service;
+grant select, insert, update, delete on rules.declared_facts to crewpay_definer;
+
 grant select, insert, update, delete on rules.rulesets, rules.ruleset_terms, rules.plans to crewpay_definer;
 grant select on rules.rulesets, rules.ruleset_terms
   to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi, crewpay_sync;

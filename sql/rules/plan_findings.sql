@@ -8,13 +8,16 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
   select concat_ws(E'\nunion all\n',
-    'select l.no, case when l.quantity is null then ''CP111'' else ''CP110'' end as code, l.term_no, l.node from _lines as l where l.cents is null',
+    'select l.no, case when l.quantity is null'
+      -- Such a price is no hourly rate: what it reads is missing.
+      || coalesce((select ' or l.term_no in (' || string_agg(t.term_no::text, ', ' order by t.term_no) || ')' from unnest(p_terms) as t where (t.price).nullable), '')
+      || ' then ''CP111'' else ''CP110'' end as code, l.term_no, l.node from _lines as l where l.cents is null',
     -- Credit and measures of nodes that the period pays; what a missing measure would have decided is not known.
     (select string_agg(format('select x.no, ''CP111'', %s::smallint, %s from %s as x where %s(%s) and (%s) is null%s',
         t.term_no, l.node, l.stage, case when t.kind <> 'measure' then format('x.t%s is null and ', t.term_no) else '' end,
-        coalesce(rules.own_base((t.gate).sql), 'true'), rules.own_base((t.quantity).sql),
+        coalesce((t.gate).sql, 'true'), (t.quantity).sql,
         format(' and x.%s between @period_first_day@ and @period_last_day@',
-          case when t.level in ('duty', 'trip') and coalesce(t.expanded ->> 'books', p_settings ->> 'books') = 'end' then 'end_day' else l.paid_day end)),
+          case when t.level in ('duty', 'trip') and rules.books_of(t, p_settings) = 'end' then 'end_day' else l.paid_day end)),
         E'\nunion all\n' order by t.term_no)
       from unnest(p_terms) as t
       join (values

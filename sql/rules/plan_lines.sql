@@ -36,7 +36,9 @@ set search_path = pg_catalog, pg_temp
 as $$
   select format('select c.no, c.term_no, c.node, c.quantity, %s as cents
 from _credit as c
-join _people as p on p.no = c.no%s', rules.cents_sql('c.quantity', rules.rate_sql('c.rate_day'), true),
+join _people as p on p.no = c.no%s',
+    case when rules.has_unpaid(p_terms) then format('case when c.counts_paid then %s else 0 end', rules.cents_sql('c.quantity', rules.rate_sql('c.rate_day'), true))
+      else rules.cents_sql('c.quantity', rules.rate_sql('c.rate_day'), true) end,
     case when rules.has_advances(p_terms) then format('
 left join %s as a on a.no = c.no and c.books_day between a.first_day and a.last_day
 where c.books_day between @month_first_day@ and @period_last_day@
@@ -46,42 +48,6 @@ where c.books_day between @period_first_day@ and @period_last_day@' end)
 $$;
 comment on function rules.credit_lines(rules.compiled_term[], jsonb) is 'SELECT of the lines of credit of nodes.
 p_terms: all terms; p_settings: contract settings.';
-
--- A pay term of a node. A missing quantity of a matching node stays in, without cents: it is a finding.
-create or replace function rules.node_pay_lines(p_terms rules.compiled_term[], p_term rules.compiled_term, p_settings jsonb)
-returns text
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_stage text := case p_term.level when 'leg' then '_legs' when 'duty' then '_duties' else '_trips' end;
-  v_node text := case p_term.level when 'leg' then 'leg_no' when 'duty' then 'report::bigint' else 'trip_no' end;
-  v_day text := case
-    when p_term.level = 'leg' then 'books_day'
-    when coalesce(p_term.expanded ->> 'books', p_settings ->> 'books', 'start') = 'end' then 'end_day'
-    else 'day' end;
-begin
-  return format(
-    'select q.no, %s::smallint, q.node, q.quantity::numeric, %s
-from (
-  select x.*, %s as node, (%s) as quantity
-  from (select n.*, n.credit as %s_credit, n.%s as %s_base from %s as n) as x
-  where x.%s between @period_first_day@ and @period_last_day@
-    and (%s)
-  offset 0
-) as q
-join _people as p on p.no = q.no
-where q.quantity is distinct from 0',
-    p_term.term_no, rules.price_sql(p_term, 'q.quantity', rules.rate_sql('q.day'), (p_term.price).sql), v_node, (p_term.quantity).sql, p_term.level,
-    case when p_term.level = 'trip' and exists (select from unnest(p_terms) as o where o.level = 'day') then 'base_with_days' else 'base_credit' end,
-    p_term.level, v_stage, v_day,
-    coalesce((p_term.gate).sql, 'true'));
-end
-$$;
-comment on function rules.node_pay_lines(rules.compiled_term[], rules.compiled_term, jsonb) is
-'SELECT of the lines of a pay term of a leg, duty or trip.
-p_terms: all terms; p_term: the term; p_settings: contract settings.';
 
 -- A term of a span: to date at the period's end, less to date before it, both at the price of the period's end, so that the periods
 -- of a span add up to it to the cent.
@@ -187,14 +153,12 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_branches text[] := array[rules.credit_lines(p_terms, p_settings)];
+  v_branches text[] := array[rules.credit_lines(p_terms, p_settings)] || rules.pay_lines(p_terms, p_settings);
   v_term rules.compiled_term;
   v_level text;
 begin
   foreach v_term in array p_terms loop
-    if v_term.kind = 'pay' and v_term.level in ('leg', 'duty', 'trip') then
-      v_branches := v_branches || rules.node_pay_lines(p_terms, v_term, p_settings);
-    elsif v_term.level = any (rules.span_levels()) and v_term.kind in ('credit', 'pay') and not v_term.is_guarantee then
+    if v_term.level = any (rules.span_levels()) and v_term.kind in ('credit', 'pay') and not v_term.is_guarantee then
       v_branches := v_branches || rules.span_lines(p_terms, v_term, p_settings);
     end if;
   end loop;

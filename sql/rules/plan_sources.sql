@@ -11,6 +11,33 @@ parallel safe
 return format('floor(date_part(''epoch'', %s) / 60)::integer', p_instant);
 comment on function rules.minutes_sql(text) is 'SQL for the minutes since 1970 UTC of an instant expression.';
 
+-- Airports are joined only where a fact rests on the clock or country of origin or destination.
+create or replace function rules.reads_airports(p_columns text[], p_settings jsonb)
+returns boolean
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(p_settings ->> 'leg_month_clock' = 'departure', false)
+    or exists (select from unnest(p_columns) as expression where expression ~ '\ms\.(origin|destination)_')
+$$;
+comment on function rules.reads_airports(text[], jsonb) is
+'Whether the leg stage needs the airports of its flights.
+p_columns: SQL of its columns; p_settings: contract settings.';
+
+-- Whether a stage's columns read a column of their source that most contracts don't.
+create or replace function rules.reads_column(p_columns text[], p_name text)
+returns boolean
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select exists (select from unnest(p_columns) as expression where expression ~ ('\m' || p_name || '\M'))
+$$;
+comment on function rules.reads_column(text[], text) is 'Whether a source column is read.
+p_columns: SQL of the columns of a stage; p_name: the source column.';
+
 -- Four rates fit a staged span: the first, an anniversary, two escalators. A fifth is refused, not dropped.
 create or replace function rules.too_many_rates(p_employee_id text)
 returns numeric
@@ -28,7 +55,7 @@ $$;
 comment on function rules.too_many_rates(text) is 'Refuses a fifth rate within one staged span. Raises CP205.';
 
 -- What is held in a month: line, award, days.
-create or replace function rules.held_columns(p_member text, p_month text, p_last_day text)
+create or replace function rules.held_columns(p_member text, p_month text, p_last_day text, p_columns text[])
 returns text
 language sql
 immutable
@@ -41,14 +68,17 @@ as $$
     + greatest(0, %1$s.hire_day - (%2$s - date '1970-01-01'))
     + greatest(0, coalesce((%3$s - date '1970-01-01') - %1$s.left_day, 0)))::integer as month_unpaid_days,
   coalesce(m.line_type::text, 'LINE') as month_line_type,
-  m.award_credit_minutes as month_award_credit$q$, p_member, p_month, p_last_day)
+  m.award_credit_minutes as month_award_credit%4$s$q$, p_member, p_month, p_last_day,
+    -- A bit for each day awarded off, by the day's number since 1970: no two days of a trip and its month share one.
+    case when rules.reads_column(p_columns, 'month_days_off') then E',\n  (select coalesce(bit_or(1::bigint << mod(off - date ''1970-01-01'', 64)), 0) from unnest(m.days_off) as off) as month_days_off' else '' end
+    || case when rules.reads_column(p_columns, 'month_attributes') then E',\n  m.attributes as month_attributes' else '' end)
 $$;
-comment on function rules.held_columns(text, text, text) is
+comment on function rules.held_columns(text, text, text, text[]) is
 'SELECT items of a month''s facts, over crew members (hire_day, left_day) and crew months m.
-p_member: alias of the crew member; p_month, p_last_day: SQL for the month''s first and last day.';
+p_member: alias of the crew member; p_month, p_last_day: SQL for the month''s first and last day; p_columns: SQL of what is read.';
 
 -- What a crew member holds in each month that a plan looks back to, and employment in it.
-create or replace function rules.plan_held(p_settings jsonb)
+create or replace function rules.plan_held(p_settings jsonb, p_columns text[])
 returns text
 language sql
 immutable
@@ -59,14 +89,14 @@ as $$
 from _people as p
 cross join crew.contract_months_between(@enterprise@, %s - 40, @month_last@ + 31) as d
 left join @months@ as m on m.enterprise_id = @enterprise@ and m.crew_member_id = p.id and m.month = d.month$q$,
-    rules.held_columns('p', 'd.month', 'd.last_day'), rules.reach_first_sql(p_settings)) end
+    rules.held_columns('p', 'd.month', 'd.last_day', p_columns), rules.reach_first_sql(p_settings)) end
 $$;
-comment on function rules.plan_held(jsonb) is
+comment on function rules.plan_held(jsonb, text[]) is
 'SELECT of the stage _held: what each crew member holds in each month that is staged. Null where a plan stays within its month.';
 
 -- Everybody employed in the month up to the period's end (who left before the period is still settled with the month's last):
 -- crew facts, base clock, month facts, and up to four rates with the day each begins.
-create or replace function rules.plan_people(p_positions crew.crew_position[], p_rate_steps jsonb, p_settings jsonb)
+create or replace function rules.plan_people(p_positions crew.crew_position[], p_rate_steps jsonb, p_settings jsonb, p_columns text[])
 returns text
 language plpgsql
 immutable
@@ -130,25 +160,27 @@ select
   c.union_status::text as crew_union_status,
   c.seniority_number as crew_seniority_number,
   c.hire_day, c.left_day,
-  %4$s,
+  %4$s,%7$s
   %2$s
 from members as c
 join crew.airports as a on a.iata = c.base_location
 %6$s%3$s$q$, p_positions, v_columns, v_rates,
     case when rules.looks_back(p_settings) then 'a.time_zone as base_zone'
       else E'z.zone_offset as base_offset, z.zone_change as base_change, z.zone_offset_after as base_offset_after,\n  '
-        || rules.held_columns('c', '@month_first@', '@month_last@') end,
+        || rules.held_columns('c', '@month_first@', '@month_last@', p_columns) end,
     case when p_rate_steps is null then '' else format(
       'rate_steps as materialized (select * from jsonb_to_recordset(%L::jsonb) as s (position text, year integer, from_day integer, until_day integer, rate numeric)), ', p_rate_steps) end,
     -- A plan that looks back has the clock of each time and what is held in each month at the leg.
     case when rules.looks_back(p_settings) then ''
-      else E'join _zones as z on z.time_zone = a.time_zone\nleft join @months@ as m on m.enterprise_id = @enterprise@ and m.crew_member_id = c.id and m.month = @month_first@' end);
+      else E'join _zones as z on z.time_zone = a.time_zone\nleft join @months@ as m on m.enterprise_id = @enterprise@ and m.crew_member_id = c.id and m.month = @month_first@' end,
+    case when rules.reads_column(p_columns, 'crew_attributes') then '
+  c.attributes as crew_attributes,' else '' end);
 end
 $$;
-comment on function rules.plan_people(crew.crew_position[], jsonb, jsonb) is
+comment on function rules.plan_people(crew.crew_position[], jsonb, jsonb, text[]) is
 'SELECT of the stage _people: one row per crew member employed in the month to date.
 p_positions: positions of the ruleset; p_rate_steps: rows {position, year, from_day, until_day, rate}, or null: base_hourly_rate;
-p_settings: contract settings.';
+p_settings: contract settings; p_columns: SQL of the columns that the stages read.';
 
 -- Zones in use, each with its one clock change in the staged span; a span that looks back has a row for each change, and the rows
 -- of a zone meet halfway between two changes, so that whatever lies about there has the same clock in both.
@@ -178,7 +210,7 @@ comment on function rules.plan_zones(boolean, jsonb) is
 p_all_airports: whether a term reads a clock other than the base''s; p_settings: contract settings.';
 
 -- Flights of the span with their times as minutes: computed once a flight, not once a crew member on it.
-create or replace function rules.flight_source(p_all_airports boolean, p_settings jsonb)
+create or replace function rules.flight_source(p_all_airports boolean, p_settings jsonb, p_columns text[])
 returns text
 language sql
 immutable
@@ -188,7 +220,7 @@ as $$
       f.id, f.aircraft_type::text, f.delay_code::text, f.delay_minutes,
       f.status = 'CANCELLED' as cancelled, f.status = 'DIVERTED' as diverted,
       f.origin_airport::text as origin, f.destination_airport::text as destination,
-      %1$s as out_at, %2$s as in_at, %3$s as scheduled_out_at, %4$s as scheduled_in_at%5$s
+      %1$s as out_at, %2$s as in_at, %3$s as scheduled_out_at, %4$s as scheduled_in_at%5$s%7$s
     from @flights@ as f%6$s
     where f.enterprise_id = @enterprise@
       and f.scheduled_departure between @lo@ and @hi@ + interval '1 day'@flights_of_crew@
@@ -205,48 +237,52 @@ as $$
     join crew.airports as da on da.iata = f.destination_airport
     join _zones as dz on dz.time_zone = da.time_zone%2$s',
       case when rules.looks_back(p_settings) then ' and f.scheduled_departure >= oz.holds_from and f.scheduled_departure < oz.holds_until' else '' end,
-      case when rules.looks_back(p_settings) then ' and f.scheduled_departure >= dz.holds_from and f.scheduled_departure < dz.holds_until' else '' end) else '' end)
+      case when rules.looks_back(p_settings) then ' and f.scheduled_departure >= dz.holds_from and f.scheduled_departure < dz.holds_until' else '' end) else '' end,
+    case when rules.reads_column(p_columns, 'flight_attributes') then ', f.attributes as flight_attributes' else '' end)
 $$;
-comment on function rules.flight_source(boolean, jsonb) is
+comment on function rules.flight_source(boolean, jsonb, text[]) is
 'SELECT of the flights that legs of the span are on.
-p_all_airports: whether clocks or countries of origin and destination are read; p_settings: contract settings.';
+p_all_airports: whether clocks or countries of origin and destination are read; p_settings: contract settings;
+p_columns: SQL of the columns of the leg stage.';
 
 -- Legs of a plan that looks back, each with the base clock of its time and what is held in its month: that of the trip.
-create or replace function rules.leg_history(p_statement text, p_settings jsonb)
+create or replace function rules.leg_history(p_statement text, p_settings jsonb, p_columns text[])
 returns text
 language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select format($q$  select s.*, z.zone_offset as base_offset, z.zone_change as base_change, z.zone_offset_after as base_offset_after,
-    held.month_days, held.month_work_days, held.month_unpaid_days, held.month_line_type, held.month_award_credit
+    held.month_days, held.month_work_days, held.month_unpaid_days, held.month_line_type, held.month_award_credit%3$s
   from (
-%s
+%1$s
   ) as s
   join _zones as z on z.time_zone = s.base_zone
     and to_timestamp(coalesce(s.trip_start_at, s.report_at)::bigint * 60) >= z.holds_from
     and to_timestamp(coalesce(s.trip_start_at, s.report_at)::bigint * 60) < z.holds_until
   left join _held as held on held.no = s.no
-    and (%s + case when %2$s >= z.zone_change then z.zone_offset_after else z.zone_offset end) / 1440 between held.first_day and held.last_day
+    and (%2$s + case when %2$s >= z.zone_change then z.zone_offset_after else z.zone_offset end) / 1440 between held.first_day and held.last_day
   offset 0$q$, rules.reach_back(p_statement, p_settings),
-    case p_settings ->> 'books' when 'end' then 'coalesce(s.trip_end_at, s.report_at)' else 'coalesce(s.trip_start_at, s.report_at)' end)
+    case p_settings ->> 'books' when 'end' then 'coalesce(s.trip_end_at, s.report_at)' else 'coalesce(s.trip_start_at, s.report_at)' end,
+    case when rules.reads_column(p_columns, 'month_days_off') then ', held.month_days_off' else '' end
+      || case when rules.reads_column(p_columns, 'month_attributes') then ', held.month_attributes' else '' end)
 $$;
-comment on function rules.leg_history(text, jsonb) is
+comment on function rules.leg_history(text, jsonb, text[]) is
 'The innermost SELECT of the leg stage for a plan that looks back.
-p_statement: SELECT of the legs; p_settings: contract settings.';
+p_statement: SELECT of the legs; p_settings: contract settings; p_columns: SQL of the columns of the leg stage.';
 
 -- Legs of every trip that overlaps the contract month to date, and duties without a trip in it.
-create or replace function rules.leg_source(p_all_airports boolean, p_settings jsonb)
+create or replace function rules.leg_source(p_columns text[], p_settings jsonb)
 returns text
 language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select case when rules.looks_back(p_settings) then rules.leg_history(source.statement, p_settings) else source.statement end
+  select case when rules.looks_back(p_settings) then rules.leg_history(source.statement, p_settings, p_columns) else source.statement end
   from (select format($q$  select
     p.*,
     a.leg_no, a.activity::text, a.position::text, a.activity = 'FLIGHT' as is_flight,
-    a.published_credit_minutes as published_credit,
+    a.published_credit_minutes as published_credit,%14$s
     %11$s as report_at,
     coalesce(%5$s, f.in_at + %1$s, f.scheduled_in_at + %1$s) as release_at,
     f.out_at, f.in_at, f.scheduled_out_at, f.scheduled_in_at,
@@ -256,7 +292,7 @@ as $$
     coalesce(f.cancelled, false) as cancelled, coalesce(f.diverted, false) as diverted,
     t.trip_no, t.trip_start_at, t.trip_end_at, t.trip_scheduled_start_at, t.trip_scheduled_end_at,
     %12$s as trip_away_at, %13$s as trip_back_at,
-    t.trip_awarded_credit, t.trip_pickup, t.trip_from_reserve%3$s
+    t.trip_awarded_credit, t.trip_pickup, t.trip_from_reserve%15$s%3$s
   from _people as p
   join @assignments@ as a on a.enterprise_id = @enterprise@
     and a.crew_member_id = p.id
@@ -265,7 +301,7 @@ as $$
   left join (
     select t.id, t.trip_no,
       %6$s as trip_start_at, %7$s as trip_end_at, %8$s as trip_scheduled_start_at, %9$s as trip_scheduled_end_at,
-      t.awarded_credit_minutes as trip_awarded_credit, t.pickup::text as trip_pickup, t.from_reserve as trip_from_reserve
+      t.awarded_credit_minutes as trip_awarded_credit, t.pickup::text as trip_pickup, t.from_reserve as trip_from_reserve%16$s
     from @trips@ as t
     where t.enterprise_id = @enterprise@
       and t.start_at between @lo@ and @period_last@ + interval '2 days'
@@ -279,13 +315,13 @@ as $$
   where (a.trip_id is null) = (t.id is null)
   offset 0$q$,
     coalesce(p_settings ->> 'release_after', '15')::integer, coalesce(p_settings ->> 'report_before', '60')::integer,
-    case when p_all_airports then ',
+    case when rules.reads_airports(p_columns, p_settings) then ',
     f.origin_country, f.destination_country, f.origin_offset, f.origin_change, f.origin_offset_after,
     f.destination_offset, f.destination_change, f.destination_offset_after' else '' end,
     rules.minutes_sql('a.duty_start_time'), rules.minutes_sql('a.duty_end_time'),
     rules.minutes_sql('t.start_at'), rules.minutes_sql('t.end_at'),
     rules.minutes_sql('t.scheduled_start_at'), rules.minutes_sql('t.scheduled_end_at'),
-    rules.flight_source(p_all_airports, p_settings),
+    rules.flight_source(rules.reads_airports(p_columns, p_settings), p_settings, p_columns),
     -- From the later of report as recorded and as scheduled, where the contract says so; legs of a duty share it.
     case p_settings ->> 'report_from' when 'later' then format(
       'greatest(%s, min(f.scheduled_out_at) over (partition by a.crew_member_id, a.duty_start_time) - %s)',
@@ -293,8 +329,16 @@ as $$
     else rules.minutes_sql('a.duty_start_time') end,
     case p_settings ->> 'tafb_from' when 'scheduled' then 't.trip_scheduled_start_at'
       when 'later' then 'greatest(t.trip_start_at, t.trip_scheduled_start_at)' else 't.trip_start_at' end,
-    case p_settings ->> 'tafb_from' when 'scheduled' then 't.trip_scheduled_end_at' else 't.trip_end_at' end)) as source (statement)
+    case p_settings ->> 'tafb_from' when 'scheduled' then 't.trip_scheduled_end_at' else 't.trip_end_at' end,
+    case when rules.reads_column(p_columns, 'position_flown') then '
+    a.position_flown::text,' else '' end
+    || case when rules.reads_column(p_columns, 'leg_attributes') then '
+    a.attributes as leg_attributes,' else '' end
+    || case when rules.reads_column(p_columns, 'flight_attributes') then '
+    f.flight_attributes,' else '' end,
+    case when rules.reads_column(p_columns, 'trip_attributes') then ', t.trip_attributes' else '' end,
+    case when rules.reads_column(p_columns, 'trip_attributes') then ', t.attributes as trip_attributes' else '' end)) as source (statement)
 $$;
-comment on function rules.leg_source(boolean, jsonb) is
+comment on function rules.leg_source(text[], jsonb) is
 'The innermost SELECT of the leg stage: raw columns that fact expressions read (alias s).
-p_all_airports: whether origin and destination clocks or countries are read; p_settings: report_before, release_after (minutes).';
+p_columns: SQL of the columns of the leg stage; p_settings: report_before, release_after (minutes).';

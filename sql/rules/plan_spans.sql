@@ -72,8 +72,8 @@ declare
   v_branches text;
 begin
   select string_agg(case t.combine
-      when 'add' then format('select no, %1$s::smallint, t%1$s::numeric, first_day, upto, is_past from _%2$ss where t%1$s <> 0', t.term_no, t.level)
-      else format('select no, %1$s::smallint, %2$s_excess, first_day, upto, is_past from _%2$ss where %2$s_winner = %1$s', t.term_no, t.level) end,
+      when 'add' then format('select no, %1$s::smallint, t%1$s::numeric, first_day, upto, is_past%3$s from _%2$ss where t%1$s <> 0', t.term_no, t.level, rules.own_flags(p_terms, t))
+      else format('select no, %1$s::smallint, %2$s_excess, first_day, upto, is_past%3$s from _%2$ss where %2$s_winner = %1$s', t.term_no, t.level, rules.own_flags(p_terms, t)) end,
     E'\n    union all\n    ' order by t.term_no)
   into v_branches
   from unnest(p_terms) as t
@@ -82,7 +82,8 @@ begin
     and t.level = any (rules.span_levels())
     and rules.level_rank(t.level) < rules.level_rank(p_level);
   return case when v_branches is null then '_credit'
-    else format(E'(\n    select no, term_no, quantity, books_day as first_day, books_day as upto, true as is_past from _credit\n    union all\n    %s\n  )', v_branches) end;
+    else format(E'(\n    select no, term_no, quantity, books_day as first_day, books_day as upto, true as is_past%s from _credit\n    union all\n    %s\n  )',
+      (select coalesce(string_agg(', counts_' || flag, '' order by flag), '') from rules.flags_in_use(p_terms) as flag), v_branches) end;
 end
 $$;
 comment on function rules.span_amounts(rules.compiled_term[], text) is
@@ -97,26 +98,20 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_amounts text := rules.span_amounts(p_terms, p_level);
-  v_not_guarantee text;
-  v_not_threshold text;
   v_joining text;
 begin
-  select
-    string_agg(t.term_no::text, ', ') filter (where not t.toward_guarantee),
-    string_agg(t.term_no::text, ', ') filter (where not t.toward_threshold),
-    string_agg(t.term_no::text, ', ') filter (where t.combine = 'add' and t.joins = p_level)
-  into v_not_guarantee, v_not_threshold, v_joining
+  select string_agg(t.term_no::text, ', ') filter (where t.combine = 'add' and t.joins = p_level)
+  into v_joining
   from unnest(p_terms) as t
   where t.kind = 'credit' and rules.level_rank(t.level) < rules.level_rank(p_level);
   return format($q$select x.no, cut.first_day, cut.upto,
-    sum(x.quantity) as paid_credit,
+    sum(x.quantity)%s as paid_credit,
     sum(x.quantity)%s as guarantee_credit,
     sum(x.quantity)%s as threshold_credit%s
   from %s as x
   join (%s) as cut on %s
   group by x.no, cut.first_day, cut.upto$q$,
-    case when v_not_guarantee is null then '' else format(' filter (where x.term_no not in (%s))', v_not_guarantee) end,
-    case when v_not_threshold is null then '' else format(' filter (where x.term_no not in (%s))', v_not_threshold) end,
+    rules.counted_sql(p_terms, p_level, 'paid'), rules.counted_sql(p_terms, p_level, 'guarantee'), rules.counted_sql(p_terms, p_level, 'threshold'),
     case when v_joining is null then '' else format(E',\n    sum(x.quantity) filter (where x.term_no in (%s)) as joining_credit', v_joining) end,
     v_amounts, p_cuts,
     case when v_amounts = '_credit' then 'x.books_day between cut.first_day and cut.upto' else rules.inside_cut('x', 'cut') end);
@@ -151,11 +146,11 @@ as $$
   from (
     select split_part(n, '.', 2) as name,
       coalesce(p_measures -> split_part(n, '.', 2) ->> 'level',
-        (select f.level from rules.facts as f where f.name = split_part(n, '.', 2) and f.sums_upward
+        (select f.level from rules.known_facts as f where f.name = split_part(n, '.', 2) and f.sums_upward
           order by rules.level_rank(f.level) desc limit 1)) as made_at
     from unnest(rules.span_needs(p_terms, p_level)) as n
     where split_part(n, '.', 1) = p_level
-      and not exists (select from rules.facts as f where f.level = p_level and f.name = split_part(n, '.', 2))
+      and not exists (select from rules.known_facts as f where f.level = p_level and f.name = split_part(n, '.', 2))
   ) as s
   where s.made_at <> p_level
 $$;
@@ -258,7 +253,7 @@ begin
   select string_agg(format(E',\n  %s as %s_%s', regexp_replace(f.expression, '\ms\.', case when f.level = 'month' and v_held then 'held.' else 'p.' end, 'g'), f.level, f.name),
     '' order by f.level, f.name)
   into v_facts
-  from rules.facts as f
+  from rules.known_facts as f
   where f.level || '.' || f.name = any (v_needs || format('{%1$s.paid_credit,%1$s.guarantee_credit,%1$s.threshold_credit}', p_level)::text[]);
 
   select string_agg(s.columns, '' order by s.made_at),

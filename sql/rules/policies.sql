@@ -108,6 +108,20 @@ create policy tenant_read on rules.interpretation_contract_terms
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on rules.interpretation_contract_terms is 'Read: the own enterprise''s contract is open to all of its people.';
 
+drop policy if exists definer_tenant on rules.declared_facts;
+create policy definer_tenant on rules.declared_facts
+  for all to crewpay_definer
+  using (enterprise_id = (select auth.enterprise_id()))
+  with check (enterprise_id = (select auth.enterprise_id()));
+comment on policy definer_tenant on rules.declared_facts is 'Functions act in the caller''s enterprise only.';
+
+drop policy if exists tenant_read on rules.declared_facts;
+create policy tenant_read on rules.declared_facts
+  for select to crewpay_admin, crewpay_payroll, crewpay_service
+  using ((select auth.role()) in ('admin', 'payroll', 'service_role')
+    and enterprise_id = (select auth.enterprise_id()));
+comment on policy tenant_read on rules.declared_facts is 'Read: facts that the own enterprise declared.';
+
 drop policy if exists definer_tenant on rules.rulesets;
 create policy definer_tenant on rules.rulesets
   for all to crewpay_definer

@@ -137,68 +137,107 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_settings jsonb := rules.settings_of(p_terms);
+  v_terms rules.compiled_term[] := rules.terms_in_use(p_terms);
+  v_treatments rules.compiled_term[] := array(select t from rules.treatments(v_terms) as t);
   v_measures jsonb;
+  v_day_needs text[];
+  v_columns text[];
   v_leg_needs text[];
   v_duty_needs text[];
   v_trip_needs text[];
-  v_all_airports boolean;
+  v_legs text;
+  v_duties text;
+  v_days text;
+  v_trips text;
+  v_credit text;
 begin
+  v_terms := v_terms || v_treatments;
   select coalesce(jsonb_object_agg(t.name, jsonb_build_object('level', t.level)), '{}') into v_measures
-  from unnest(p_terms) as t
+  from unnest(v_terms) as t
   where t.kind = 'measure';
 
   select
     coalesce(array_agg(distinct n) filter (where t.level = 'leg'), '{}'),
     coalesce(array_agg(distinct n) filter (where t.level = 'duty'), '{}'),
+    coalesce(array_agg(distinct n) filter (where t.level = 'day'), '{}'),
     coalesce(array_agg(distinct n) filter (where t.level = 'trip'), '{}')
-  into v_leg_needs, v_duty_needs, v_trip_needs
-  from unnest(p_terms) as t
+  into v_leg_needs, v_duty_needs, v_day_needs, v_trip_needs
+  from unnest(v_terms) as t
   cross join lateral unnest(coalesce((t.quantity).needs, '{}') || coalesce((t.gate).needs, '{}') || coalesce((t.price).needs, '{}')) as n;
 
-  -- What a span sums up must be there at the stage it is measured at.
+  -- Treatments are read by every node that they are of, or that lies within.
+  v_leg_needs := v_leg_needs || array(select t.level || '.' || t.name from unnest(v_treatments) as t);
+  v_duty_needs := v_duty_needs || array(select t.level || '.' || t.name from unnest(v_treatments) as t where t.level <> 'leg');
+  if rules.has_days(v_terms) then
+    v_day_needs := v_day_needs || array(select t.level || '.' || t.name from unnest(v_treatments) as t where t.level in ('day', 'trip'));
+  end if;
+  v_trip_needs := v_trip_needs || array(select t.level || '.' || t.name from unnest(v_treatments) as t where t.level = 'trip');
+
+  -- What a span sums up must be there at the stage it is made at.
   select
     v_leg_needs || coalesce(array_agg('leg.' || s.name) filter (where s.made_at = 'leg'), '{}'),
     v_duty_needs || coalesce(array_agg('duty.' || s.name) filter (where s.made_at = 'duty'), '{}'),
+    v_day_needs || coalesce(array_agg('day.' || s.name) filter (where s.made_at = 'day'), '{}'),
     v_trip_needs || coalesce(array_agg('trip.' || s.name) filter (where s.made_at = 'trip'), '{}')
-  into v_leg_needs, v_duty_needs, v_trip_needs
+  into v_leg_needs, v_duty_needs, v_day_needs, v_trip_needs
   from unnest(rules.span_levels()) as span
-  cross join lateral rules.span_sums(p_terms, v_measures, span) as s;
+  cross join lateral rules.span_sums(v_terms, v_measures, span) as s;
 
   if v_settings ->> 'round_money' = 'total' then
     -- What orders the lines of a duty's legs.
     v_leg_needs := v_leg_needs || '{leg.scheduled_out_at}'::text[];
   end if;
-  select array_agg(distinct need) into v_duty_needs
-  from unnest(v_duty_needs || rules.needs_below('trip', v_trip_needs, v_measures)) as need;
+  -- Facts of a day that rest on what is held in its month.
+  select v_day_needs || coalesce(array_agg('month.' || referenced[1]), '{}') into v_day_needs
+  from unnest(v_day_needs) as n
+  join rules.known_facts as f on f.level = 'day' and n = 'day.' || f.name
+  cross join lateral regexp_matches(f.expression, '\mmonth_(\w+)', 'g') as referenced;
+
+  select coalesce(array_agg(distinct need), '{}') into v_duty_needs
+  from unnest(v_duty_needs || rules.needs_below('trip', v_trip_needs, v_measures) || rules.needs_below('day', v_day_needs, v_measures)) as need;
   v_leg_needs := v_leg_needs || rules.needs_below('duty', v_duty_needs, v_measures);
-  v_all_airports := rules.reads_airports(v_leg_needs, v_settings);
+  select coalesce(array_agg(expression), '{}') into v_columns
+  from (
+    select c.sql from rules.leg_layers(v_terms, v_leg_needs, v_measures) as c
+    union all
+    select f.expression
+    from unnest(v_terms) as t
+    cross join lateral unnest(coalesce((t.quantity).needs, '{}') || coalesce((t.gate).needs, '{}') || coalesce((t.price).needs, '{}')) as n
+    join rules.known_facts as f on f.level = split_part(n, '.', 1) and f.name = split_part(n, '.', 2)
+  ) as columns (expression);
+
+  v_legs := rules.plan_legs(v_terms, v_leg_needs, v_settings, v_measures);
+  v_duties := rules.plan_duties(v_terms, v_duty_needs, v_measures);
+  v_days := rules.plan_days(v_terms, v_day_needs, v_measures);
+  v_trips := rules.plan_trips(v_terms, v_trip_needs, v_measures);
+  v_credit := rules.plan_credit(v_terms, v_settings);
 
   step_no := 0;
   for name, statement in
     values
-      ('_zones', rules.reach_forward(p_terms, rules.plan_zones(v_all_airports, v_settings))),
-      ('_people', rules.plan_people(p_positions, rules.rate_steps(p_terms), v_settings)),
-      ('_held', rules.plan_held(v_settings)),
-      ('_legs', rules.plan_legs(p_terms, v_leg_needs, v_settings, v_measures)),
-      ('_duties', rules.plan_duties(p_terms, v_duty_needs, v_measures)),
-      ('_days', rules.plan_days(p_terms)),
-      ('_trips', rules.plan_trips(p_terms, v_trip_needs, v_measures)),
-      ('_credit', rules.plan_credit(p_terms, v_settings)),
-      ('_projected_legs', rules.projected(p_terms, rules.plan_legs(p_terms, v_leg_needs, v_settings, v_measures))),
-      ('_projected_duties', rules.projected(p_terms, rules.plan_duties(p_terms, v_duty_needs, v_measures))),
-      ('_projected_days', rules.projected(p_terms, rules.plan_days(p_terms))),
-      ('_projected_trips', rules.projected(p_terms, rules.plan_trips(p_terms, v_trip_needs, v_measures))),
-      ('_projected_credit', rules.projected(p_terms, rules.plan_credit(p_terms, v_settings))),
-      ('_periods', rules.plan_span(p_terms, 'period', v_measures, v_settings)),
-      ('_advances', rules.plan_advances(p_terms)),
-      ('_months', rules.plan_span(p_terms, 'month', v_measures, v_settings)),
-      ('_quarters', rules.plan_span(p_terms, 'quarter', v_measures, v_settings)),
-      ('_years', rules.plan_span(p_terms, 'year', v_measures, v_settings)),
-      ('_lines', rules.plan_lines(p_terms, v_settings)),
-      ('_findings', rules.plan_findings(p_terms, v_settings))
+      ('_zones', rules.reach_forward(v_terms, rules.plan_zones(rules.reads_airports(v_columns, v_settings), v_settings))),
+      ('_people', rules.plan_people(p_positions, rules.rate_steps(v_terms), v_settings, v_columns)),
+      ('_held', rules.plan_held(v_settings, v_columns)),
+      ('_legs', v_legs),
+      ('_duties', v_duties),
+      ('_days', v_days),
+      ('_trips', v_trips),
+      ('_credit', v_credit),
+      ('_projected_legs', rules.projected(v_terms, v_legs)),
+      ('_projected_duties', rules.projected(v_terms, v_duties)),
+      ('_projected_days', rules.projected(v_terms, v_days)),
+      ('_projected_trips', rules.projected(v_terms, v_trips)),
+      ('_projected_credit', rules.projected(v_terms, v_credit)),
+      ('_periods', rules.plan_span(v_terms, 'period', v_measures, v_settings)),
+      ('_advances', rules.plan_advances(v_terms)),
+      ('_months', rules.plan_span(v_terms, 'month', v_measures, v_settings)),
+      ('_quarters', rules.plan_span(v_terms, 'quarter', v_measures, v_settings)),
+      ('_years', rules.plan_span(v_terms, 'year', v_measures, v_settings)),
+      ('_lines', rules.plan_lines(v_terms, v_settings)),
+      ('_findings', rules.plan_findings(v_terms, v_settings))
   loop
     if statement is not null then
-      statement := rules.round_cents(name, statement, p_terms, v_settings);
+      statement := rules.round_cents(name, statement, v_terms, v_settings);
       step_no := step_no + 1;
       return next;
     end if;
@@ -230,7 +269,7 @@ begin
         from rules.terms_in_force(p_enterprise) as t
         where t.applies_to && p_positions
           and t.calculation_formula is not null and daterange(t.effective_date, t.expiration_date) && v_staged),
-      (select string_agg(concat_ws(':', f.level, f.name, f.expression), ';' order by f.level, f.name) from rules.facts as f),
+      (select string_agg(concat_ws(':', f.level, f.name, f.value_type, f.unit, f.nullable, f.sums_upward, f.expression), ';' order by f.level, f.name) from rules.known_facts as f),
       (select string_agg(concat_ws(':', ft.name, ft.template), ';' order by ft.name) from rules.formula_types as ft),
       (select string_agg(concat_ws(':', s.id, s.level, s.pattern), ';' order by s.id) from graph.scenarios as s
         where s.enterprise_id = p_enterprise and s.generation = v_generation),

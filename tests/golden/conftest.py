@@ -122,20 +122,21 @@ class Airline:
         self.crew[name] = stable_id(self.slug, "crew", name)
         self.conn.execute(
             """insert into crew.crew_members (enterprise_id, id, employee_id, first_name, last_name, position, base_location,
-                 hire_date, termination_date, seniority_number, base_hourly_rate)
-               values (%s, %s, %s, %s, 'Golden', %s, %s, %s, %s, %s, %s)""",
+                 hire_date, termination_date, seniority_number, base_hourly_rate, attributes)
+               values (%s, %s, %s, %s, 'Golden', %s, %s, %s, %s, %s, %s, %s)""",
             (
                 self.id, self.crew[name], name, name, given.get("position", "FIRST_OFFICER"), base,
                 given.get("hired", "2005-03-01"), given.get("left"), len(self.crew), given.get("rate"),
+                Jsonb(given.get("attributes", {})),
             ),
         )  # fmt: skip
         for month, held in given.get("months", {}).items():
             self.conn.execute(
-                """insert into crew.crew_months (enterprise_id, crew_member_id, month, line_type, award_credit_minutes, work_days, unpaid_days)
-                   values (%s, %s, %s, %s, %s, %s, %s)""",
+                """insert into crew.crew_months (enterprise_id, crew_member_id, month, line_type, award_credit_minutes, work_days, unpaid_days, days_off)
+                   values (%s, %s, %s, %s, %s, %s, %s, %s::date[])""",
                 (
                     self.id, self.crew[name], f"{month}-01" if len(str(month)) == 7 else month, held.get("line", "LINE"), held.get("award"),
-                    held.get("work_days"), held.get("unpaid_days", 0),
+                    held.get("work_days"), held.get("unpaid_days", 0), held.get("days_off", []),
                 ),
             )  # fmt: skip
 
@@ -165,6 +166,7 @@ class Airline:
                 "origin": origin, "destination": destination, "scheduled": scheduled, "actual": actual,
                 "status": leg.get("status", "ARRIVED"), "delay": leg.get("delay", 0), "code": leg.get("code"),
                 "published": leg.get("published"), "number": leg.get("number"), "aircraft": leg.get("aircraft"),
+                "flown": leg.get("flown"), "attributes": leg.get("attributes", {}), "flight": leg.get("flight", {}),
             })  # fmt: skip
         return rows
 
@@ -175,21 +177,23 @@ class Airline:
             flight = stable_id(self.slug, "flight", number, row["scheduled"][0])
             self.conn.execute(
                 """insert into crew.flights (enterprise_id, id, flight_number, origin_airport, destination_airport, scheduled_departure,
-                     scheduled_arrival, actual_departure, actual_arrival, status, delay_minutes, delay_code, aircraft_type)
-                   values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                     scheduled_arrival, actual_departure, actual_arrival, status, delay_minutes, delay_code, aircraft_type, attributes)
+                   values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
                    on conflict do nothing""",
                 (
                     self.id, flight, number, row["origin"], row["destination"], *row["scheduled"], *row["actual"],
                     row["status"], row["delay"], row["code"], row["aircraft"],
+                    Jsonb(row.get("flight", {})),
                 ),
             )  # fmt: skip
         published = None if row["published"] is None else minutes(row["published"])
         self.conn.execute(
             """insert into crew.crew_assignments (enterprise_id, crew_member_id, flight_id, trip_id, position, activity,
-                 duty_start_time, duty_end_time, published_credit_minutes)
-               values (%s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+                 duty_start_time, duty_end_time, published_credit_minutes, position_flown, attributes)
+               values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
             (
                 self.id, self.crew[crew], flight, trip, row["position"], row["activity"], row["report"], row["release"], published,
+                row.get("flown"), Jsonb(row.get("attributes", {})),
             ),
         )  # fmt: skip
 
@@ -219,13 +223,13 @@ class Airline:
         trip = stable_id(self.slug, "trip", crew, given["trip"])
         self.conn.execute(
             """insert into crew.trips (enterprise_id, id, crew_member_id, trip_number, base_location, start_at, end_at, scheduled_start_at,
-                 scheduled_end_at, pickup, awarded_credit_minutes, from_reserve)
-               select %s, %s, %s, %s, c.base_location, %s, %s, %s, %s, %s, %s, %s
+                 scheduled_end_at, pickup, awarded_credit_minutes, from_reserve, attributes)
+               select %s, %s, %s, %s, c.base_location, %s, %s, %s, %s, %s, %s, %s, %s
                from crew.crew_members as c where c.enterprise_id = %s and c.id = %s""",
             (
                 self.id, trip, self.crew[crew], given["trip"], start, end, scheduled_start, scheduled_end,
                 given.get("pickup", "AWARDED"), minutes(given["awarded"]) if "awarded" in given else None,
-                given.get("from_reserve", False), self.id, self.crew[crew],
+                given.get("from_reserve", False), Jsonb(given.get("attributes", {})), self.id, self.crew[crew],
             ),
         )  # fmt: skip
         for duty in given["duties"]:
@@ -266,6 +270,9 @@ class Airline:
         for duty in case.get("duties", []):
             self.add_duty(duty["crew"], duty)
         self.add_periods(case.get("periods", ["2013-01"]))
+        with self.acting("admin") as conn:
+            for fact in case.get("facts", []):
+                conn.execute("select rules.declare_fact(%s)", (Jsonb(fact),))
 
     @staticmethod
     def contract(case: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -156,3 +157,19 @@ def test_only_the_published_result_is_current_and_the_replaced_one_is_kept(paid:
     assert paid.conn.execute(
         "select count(*) from pay.calculation_versions where enterprise_id = %s", (paid.id,)
     ).fetchone() == (1,)
+
+
+def test_a_line_that_isn_t_paid_says_by_what(airlines: Callable[[], Any]) -> None:
+    airline = airlines()
+    airline.build({
+        "crew": {"A": {"rate": 60}},
+        "duties": [{"crew": "A", "report": "2013-01-05 22:30", "release": "01:30", "legs": [{"leg": "JFK-BOS", "scheduled": "23:00-00:30"}]}],
+    })  # fmt: skip
+    airline.load(airline.contract({"terms": {
+        "X_3.A": {"type": "leg_credit", "basis": "actual"},
+        "X_9.T": {"type": "treatment", "level": "duty", "when": {">=": [{"var": "report_local"}, 1320]}, "paid": False},
+    }}))  # fmt: skip
+    airline.run()
+    (line,) = [i for i in explained(airline) if i["outcome"] == "paid"]
+    assert (line["amount"], line["quantity"]) == (Decimal("0.00"), Decimal(90))
+    assert line["arithmetic"].endswith("not paid: X_9.T")

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 LEG = {"type": "leg_credit", "basis": "actual"}
 BLOCK: dict[str, Any] = {"var": "block"}
@@ -106,21 +107,22 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "window with 25 hours": ("CP204", credit(basis="block", window={"from": "25:00", "to": "06:00"})),
     "window on a day that doesn't exist": ("CP204", credit(basis="block", window={"dates": ["2013-02-30"]})),
     # CP205 not offered
-    "treatment": ("CP205", {"type": "treatment", "level": "trip", "toward_guarantee": False}),
     "advance that isn't hours": ("CP204", {"type": "advance", "hours": "forty"}),
     "projected credit read by another term": ("CP203", credit("trip", basis="tafb", when={">": [{"var": "month.projected_credit"}, 60]})),
     "projected credit read by a guarantee": ("CP205", {"type": "monthly_guarantee", "hours": {"var": "projected_credit"}}),
     "level that isn't one": ("CP202", pay("decade", basis="block", per_hour=5)),
     "window at the level of a quarter": ("CP205", pay("quarter", basis="block", per_hour=5, window=WINDOW)),
-    "pay of a day": ("CP205", pay("day", basis="day_duties", per_unit=5)),
-    "day reads a duty": ("CP203", credit("day", basis="duty_minutes")),
-    "books split": ("CP205", credit("duty", basis="duty_minutes", books="split")),
+    "treatment of a month": ("CP205", {"type": "treatment", "level": "month", "toward_guarantee": False}),
+    "day reads a trip's days": ("CP203", credit("day", basis="tafb")),
+    "split of a count": ("CP205", credit("duty", hours=4, books="split")),
+    "split of a leg": ("CP205", credit(basis="block", books="split")),
+    "split of a sum of money": ("CP205", pay("trip", basis="tafb", amount=5, books="split")),
+    "treatment that says nothing": ("CP202", {"type": "treatment", "level": "trip"}),
     "rates by aircraft": ("CP205", {"type": "hourly_rate", "steps": [{"position": "CAPTAIN", "aircraft_type": "B737", "rate": 10}]}),
     "day of another clock": ("CP205", {"type": "settings", "day_clock": "utc"}),
     "window at the level of a month": ("CP205", credit("month", basis="paid_credit", window=WINDOW)),
     "clock of arrival": ("CP205", credit(basis="block", window={**WINDOW, "clock": "arrival"})),
     "clock of departure for a duty": ("CP205", credit("duty", basis="duty_minutes", window={**WINDOW, "clock": "departure"})),
-    "join a day": ("CP205", credit(basis="block", combine="add", joins="day")),
 }  # fmt: skip
 
 
@@ -356,3 +358,40 @@ def test_a_document_around_its_formulas_is_checked(airline: Any, document: Any, 
     assert refused.value.sqlstate == "CP202"
     assert (refused.value.diag.message_detail or "").splitlines()[0] == f"at {place}"
     assert refused.value.diag.message_hint
+
+
+FACT = {"name": "hold", "level": "leg", "type": "int", "unit": "min", "path": "flight.hold"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"name": "block"}, "$.name"),
+        ({"name": "a b"}, "$.name"),
+        ({"name": "treat_x"}, "$.name"),
+        ({"level": "duty"}, "$.level"),
+        ({"path": "hold"}, "$.level"),
+        ({"path": "flight"}, "$.path"),
+        ({"path": "flight.@crew@"}, "$.path"),
+        ({"path": "flight.a'b"}, "$.path"),
+        ({"type": "date"}, "$.type"),
+        ({"type": "text"}, "$.unit"),
+        ({"unit": "hours"}, "$.unit"),
+        ({"colour": "red"}, "$.colour"),
+    ],
+)
+def test_a_declared_fact_is_checked(airline: Any, changes: dict[str, Any], place: str) -> None:
+    with pytest.raises(psycopg.Error) as refused, airline.acting("admin") as conn:
+        conn.execute("select rules.declare_fact(%s)", (Jsonb({**FACT, **changes}),))
+    assert refused.value.sqlstate == "CP202"
+    assert refused.value.diag.message_detail == f"at {place}"
+    assert refused.value.diag.message_hint
+
+
+def test_facts_of_one_airline_are_its_own(airlines: Callable[[], Any]) -> None:
+    """Nobody else's formulas can read them."""
+    mine, other = airlines(), airlines()
+    with mine.acting("admin") as conn:
+        conn.execute("select rules.declare_fact(%s)", (Jsonb(FACT),))
+    mine.load(contract(mine, credit(value={"var": ["hold", 0]})))
+    refused(other, "CP203", contract(other, credit(value={"var": ["hold", 0]})))

@@ -155,7 +155,7 @@ def cell(text: str) -> str:
 def tables(conn: psycopg.Connection[Any]) -> dict[str, str]:
     """Tables made from the catalogue: presets and facts."""
     types = conn.execute("select * from rules.formula_types order by kind, name").fetchall()
-    kinds = ["settings", "hourly_rate", "measure", "credit", "pay"]
+    kinds = ["settings", "hourly_rate", "measure", "credit", "pay", "treatment"]
     presets = [t for t in types if t["template"] and t["name"] not in kinds]
     lines = ["| preset | kind | parameters (required in bold) | means |", "|---|---|---|---|"]
     for t in presets:
@@ -170,6 +170,7 @@ def tables(conn: psycopg.Connection[Any]) -> dict[str, str]:
             "_offset" in f["name"]
             or f["name"].endswith("_change")
             or f["name"] in ("version_day", "first_day")
+            or f["description"].startswith("Internal")
         ):
             continue  # the engine's own
         kind = {"int": "number", "numeric": "number", "text": "text", "bool": "true/false"}[f["value_type"]]
