@@ -97,17 +97,12 @@ begin
   if v_settings ->> 'day_clock' <> 'base' then
     perform rules.refuse('CP205', 'settings', 'the day of a duty is that of its base', 'Leave day_clock at base.');
   end if;
-  if v_settings ->> 'leg_month_clock' not in ('base', 'departure') or v_settings ->> 'books' not in ('start', 'end')
-    or v_settings ->> 'unit' not in ('hour', 'TFP', 'PCH') then
-    perform rules.refuse('CP202', 'settings', 'a setting has a value that isn''t offered',
-      'leg_month_clock base or departure; books start or end; unit hour, TFP or PCH.');
-  end if;
   return v_settings;
 end
 $$;
 comment on function rules.settings_of(rules.compiled_term[]) is
 'Settings of a contract with their defaults.
-Raises CP202, CP205.';
+Raises CP205.';
 
 create or replace function rules.rate_steps(p_terms rules.compiled_term[])
 returns jsonb
