@@ -118,7 +118,7 @@ comment on policy definer_tenant on rules.declared_facts is 'Functions act in th
 drop policy if exists tenant_read on rules.declared_facts;
 create policy tenant_read on rules.declared_facts
   for select to crewpay_admin, crewpay_payroll, crewpay_service
-  using ((select auth.role()) in ('admin', 'payroll', 'service_role')
+  using ((select auth.role() in ('admin', 'payroll', 'service_role'))
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on rules.declared_facts is 'Read: facts that the own enterprise declared.';
 
