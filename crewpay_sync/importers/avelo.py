@@ -386,7 +386,9 @@ class _Load:
             name: str,
             who: str,
             period: date,
+            component: str,
             kind: str,
+            reason: str,
             severity: str,
             expected: Decimal,
             actual: Decimal,
@@ -395,6 +397,7 @@ class _Load:
             return {
                 "id": rows.key("discrepancy", name), "crew_member_id": rows.members[who],
                 "pay_period_id": rows.period(period), "flight_id": None, "discrepancy_type": kind, "severity": severity,
+                "component": component, "reason": reason,
                 "expected_amount": expected, "actual_amount": actual, "detected_by": "SYSTEM_CHECK",
                 "resolution_status": "OPEN", **more,
             }  # fmt: skip
@@ -402,13 +405,13 @@ class _Load:
         last_of_older, last_of_before = before - timedelta(days=1), this - timedelta(days=1)
         zero = Decimal(0)
         self.put("discrepancies", [
-            found("guarantee", "XP203", older_late, "GUARANTEE_SHORTFALL", "CRITICAL", guarantee, zero,
+            found("guarantee", "XP203", older_late, "guarantee", "GUARANTEE_SHORTFALL", "GUARANTEE_NOT_PAID", "CRITICAL", guarantee, zero,
                   detected_at=_at(before.replace(day=20), 6)),
-            found("premium", "XP001", before, "MISSING_PREMIUM", "HIGH", premium, zero, flight_id=red_eye,
+            found("premium", "XP001", before, "premium", "MISSING_PREMIUM", "PREMIUM_NOT_PAID", "HIGH", premium, zero, flight_id=red_eye,
                   detected_at=_at(last_of_before, 22)),
-            found("per diem", "XP103", older, "PER_DIEM_ERROR", "MEDIUM", per_diem, per_diem - short,
+            found("per diem", "XP103", older, "per_diem", "PER_DIEM_ERROR", "PER_DIEM", "MEDIUM", per_diem, per_diem - short,
                   detected_by="PROACTIVE_AGENT", resolution_status="INVESTIGATING", detected_at=_at(last_of_older, 22)),
-            found("delay pay", "XP101", older, "UNDERPAYMENT", "LOW", delay, zero, flight_id=late,
+            found("delay pay", "XP101", older, "delay_pay", "UNDERPAYMENT", "PREMIUM_NOT_PAID", "LOW", delay, zero, flight_id=late,
                   detected_by="CREW_CLAIM", resolution_status="RESOLVED", detected_at=_at(before.replace(day=4), 15),
                   resolution_date=_at(before.replace(day=15), 17), resolved_by=login_name(SLUG, "payroll"),
                   resolution_notes="Delay pay under ALPA_Section_13.B paid with the claim."),

@@ -191,11 +191,15 @@ select pay_date from pay.pay_periods where enterprise_id = %(enterprise)s and id
 -- name: discrepancies
 insert into review.discrepancies (
   enterprise_id, id, crew_member_id, pay_period_id, flight_id, discrepancy_type, expected_amount, actual_amount,
-  difference_amount, severity, detected_by, detected_at, resolution_status, resolution_date, resolved_by, resolution_notes)
+  difference_amount, severity, detected_by, detected_at, resolution_status, resolution_date, resolved_by, resolution_notes,
+  check_id, subject_key, component, basis, reason, explanation)
 select
   %(enterprise)s, n.id, n.crew_member_id, n.pay_period_id, n.flight_id, n.discrepancy_type, n.expected_amount, n.actual_amount,
   n.expected_amount - n.actual_amount, n.severity, n.detected_by, n.detected_at, n.resolution_status, n.resolution_date,
-  n.resolved_by, n.resolution_notes
+  n.resolved_by, n.resolution_notes,
+  -- As detection would name them, so that it finds them again.
+  lower(n.discrepancy_type::text), review.subject_key('PAID', n.component, n.flight_id, null, null, null), n.component, 'PAID', n.reason,
+  review.reason_text(n.reason)
 from jsonb_populate_recordset(null::review.discrepancies, %(rows)s) as n;
 
 -- name: claims

@@ -20,7 +20,7 @@ revoke all on function crew.import_begin(text, text) from public;
 grant execute on function crew.import_begin(text, text) to crewpay_admin, crewpay_payroll;
 comment on function crew.import_begin(text, text) is
   'Begins an import and returns its key.
-p_kind: flights, crew, trips, assignments or payments; p_file_name: for people.
+p_kind: flights, crew, trips, assignments, payments or parallel; p_file_name: for people.
 Errors: 42501 for other roles; 23514 for another kind.';
 
 create or replace function crew.import_stage(p_batch uuid, p_first_row integer, p_rows jsonb)
@@ -82,6 +82,7 @@ begin
     when 'trips' then select * into v_count from crew.import_trips(p_batch);
     when 'assignments' then select * into v_count from crew.import_assignments(p_batch);
     when 'payments' then select * into v_count from crew.import_payments(p_batch);
+    when 'parallel' then select * into v_count from crew.import_parallel(p_batch);
   end case;
   perform set_config('app.reason', v_before, true);
   delete from crew.import_rows r where r.enterprise_id = v_batch.enterprise_id and r.batch_id = p_batch;

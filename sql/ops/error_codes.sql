@@ -1,4 +1,5 @@
 -- Every SQLSTATE CPnnn that CrewPay raises. CP0 audit, CP1 facts and imports, CP2 rules and engine, CP3 access, CP7 graph, CP9 deploy and commands.
+-- Every SQLSTATE CPnnn that CrewPay raises. CP0 audit, CP1 facts and imports, CP2 rules and engine, CP3 access, CP4 review, CP9 deploy.
 
 insert into ops.error_codes (code, title, hint)
 values
@@ -54,6 +55,8 @@ values
   ('CP341', 'no text for that event', 'Events and their texts: notify.templates.'),
   ('CP342', 'a notification about nothing', 'It is about a row that can be looked up: see notify.entity_table().'),
   ('CP701', 'this daemon does not lead any more', 'Nothing is lost: the leader goes on. After a restore: crewpay sync adopt.'),
+  ('CP401', 'not in this state', 'OPEN → INVESTIGATING → RESOLVED → CLOSED for discrepancies; the message names where it is.'),
+  ('CP402', 'unknown discrepancy', 'List them: select * from review.discrepancies.'),
   ('CP901', 'an applied migration was edited', 'Restore the file, and put the change into a new migration.'),
   ('CP902', 'LOADORDER and the files of sql/ differ', 'Every .sql file under sql/ stands in LOADORDER exactly once.'),
   ('CP903', 'migrations/ is not in order', 'Name files NNNN.lower-case-name.sql, each with its rollback.'),

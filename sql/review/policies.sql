@@ -55,3 +55,37 @@ create policy tenant_read on review.claims
   using ((select auth.role() in ('payroll', 'service_role', 'bi'))
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on review.claims is 'Read: all rows of the own enterprise.';
+
+drop policy if exists global_read on review.checks;
+create policy global_read on review.checks
+  for select to crewpay_definer, crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_jobs
+  using (true);
+comment on policy global_read on review.checks is 'Global: whoever has a grant may read the catalogue.';
+
+drop policy if exists definer_tenant on review.detections;
+create policy definer_tenant on review.detections
+  for all to crewpay_definer
+  using (enterprise_id = (select auth.enterprise_id()))
+  with check (enterprise_id = (select auth.enterprise_id()));
+comment on policy definer_tenant on review.detections is 'Functions act in the caller''s enterprise only.';
+
+drop policy if exists tenant_read on review.detections;
+create policy tenant_read on review.detections
+  for select to crewpay_admin, crewpay_payroll, crewpay_service
+  using ((select auth.role()) in ('admin', 'payroll', 'service_role')
+    and enterprise_id = (select auth.enterprise_id()));
+comment on policy tenant_read on review.detections is 'Read: all rows of the own enterprise.';
+
+drop policy if exists definer_tenant on review.parallel_lines;
+create policy definer_tenant on review.parallel_lines
+  for all to crewpay_definer
+  using (enterprise_id = (select auth.enterprise_id()))
+  with check (enterprise_id = (select auth.enterprise_id()));
+comment on policy definer_tenant on review.parallel_lines is 'Functions act in the caller''s enterprise only.';
+
+drop policy if exists tenant_read on review.parallel_lines;
+create policy tenant_read on review.parallel_lines
+  for select to crewpay_admin, crewpay_payroll, crewpay_service
+  using ((select auth.role()) in ('admin', 'payroll', 'service_role')
+    and enterprise_id = (select auth.enterprise_id()));
+comment on policy tenant_read on review.parallel_lines is 'Read: all rows of the own enterprise.';

@@ -46,6 +46,7 @@ select is_empty($$
       ('rules.formula_types', 'global_read'),
       ('rules.formula_parameters', 'global_read'),
       ('ops.error_codes',     'global_read'),
+      ('review.checks',       'global_read'),
       ('ops.jobs',            'global_read'),
       ('notify.templates',    'global_read'))
 $$, 'no policy lets everything through, but for owner_all and the global tables');

@@ -1,0 +1,127 @@
+-- A recalculation against what is recorded, node by node, each difference with its reason.
+
+create or replace function review.compare_recorded(p_period pay.pay_periods, p_run pay.pay_runs, p_tolerance numeric)
+returns setof review.difference
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+#variable_conflict use_column
+declare
+  -- The recalculation kept only what differs.
+  v_crew uuid[] := array(
+    select v.crew_member_id from pay.calculation_versions as v where v.enterprise_id = p_run.enterprise_id and v.run_id = p_run.id);
+begin
+  if v_crew = '{}' then
+    return;
+  end if;
+  return query
+  with recorded as materialized (
+    select c.crew_member_id, c.ruleset_id, r.as_of
+    from pay.pay_calculations as c
+    join pay.pay_runs as r on r.enterprise_id = c.enterprise_id and r.id = c.run_id
+    where c.enterprise_id = p_period.enterprise_id and c.pay_period_id = p_period.id and c.crew_member_id = any (v_crew)
+  ),
+  new_lines as materialized (
+    select * from review.result_lines(p_period.enterprise_id, p_period.id, p_run.id, v_crew)
+  ),
+  old_lines as materialized (
+    select * from review.result_lines(p_period.enterprise_id, p_period.id, null, v_crew) where level <> 'adjustment'
+  ),
+  old_terms as (
+    select crew_member_id, term_code, count(*) as lines from old_lines group by crew_member_id, term_code
+  ),
+  lines as materialized (
+    select coalesce(n.crew_member_id, o.crew_member_id) as crew_member_id, coalesce(n.component, o.component) as component,
+      coalesce(n.level, o.level) as level, coalesce(n.node, o.node) as node, coalesce(n.term_code, o.term_code) as term_code,
+      coalesce(n.flight_id, o.flight_id) as flight_id,
+      coalesce(n.amount, 0) as expected, coalesce(o.amount, 0) as actual, n.quantity as new_quantity, o.quantity as old_quantity
+    from new_lines as n
+    full join old_lines as o on o.crew_member_id = n.crew_member_id and o.component = n.component and o.level = n.level and o.node = n.node
+      and o.term_code = n.term_code and o.label = n.label
+  ),
+  nodes as materialized (
+    select crew_member_id, component, level, node, min(flight_id::text)::uuid as flight_id, sum(expected) as expected, sum(actual) as actual,
+      max(term_code) filter (where expected > actual) as gained, max(term_code) filter (where expected < actual) as lost,
+      bool_and(new_quantity = old_quantity) as same_quantity,
+      count(*) filter (where expected <> actual) as changed
+    from lines
+    group by crew_member_id, component, level, node
+    having abs(sum(expected) - sum(actual)) > p_tolerance
+  ),
+  touched as materialized (
+    -- Facts of the node that went on record after the result.
+    select n.crew_member_id, n.component, n.level, n.node
+    from nodes as n
+    join recorded as r on r.crew_member_id = n.crew_member_id
+    where exists (
+      select
+      from crew.crew_assignments as a
+      left join crew.flights as f on f.enterprise_id = a.enterprise_id and f.id = a.flight_id
+      left join crew.trips as t on t.enterprise_id = a.enterprise_id and t.id = a.trip_id
+      where a.enterprise_id = p_period.enterprise_id and a.crew_member_id = n.crew_member_id
+        and greatest(a.updated_at, f.updated_at, t.updated_at) > r.as_of
+        and case n.level
+          when 'leg' then a.leg_no = n.node
+          when 'trip' then t.trip_no = n.node
+          when 'duty' then floor(date_part('epoch', a.duty_start_time) / 60) = n.node
+          else a.duty_start_time between p_period.contract_month::timestamptz - interval '2 days' and p_period.end_date::timestamptz + interval '3 days'
+        end)
+      or n.level = 'month' and exists (
+        select from crew.crew_months as m
+        where m.enterprise_id = p_period.enterprise_id and m.crew_member_id = n.crew_member_id and m.month = p_period.contract_month and m.updated_at > r.as_of)
+  ),
+  classed as (
+    select n.*, coalesce(n.gained, n.lost) as term_code,
+      case
+        when r.crew_member_id is null then 'NOTHING_PAID'
+        when n.same_quantity and n.component in ('flight_pay', 'overtime') then 'WRONG_RATE'
+        when r.ruleset_id <> v.ruleset_id then 'TERMS_CHANGED'
+        when n.component in ('premium', 'delay_pay') and n.actual = 0 then 'PREMIUM_NOT_PAID'
+        when n.component in ('premium', 'delay_pay') and n.expected = 0 then 'PREMIUM_NOT_DUE'
+        when n.component = 'flight_pay' and n.level = 'leg' and n.actual = 0 then 'LEG_NOT_PAID'
+        when n.component = 'flight_pay' and n.level = 'leg' and n.expected = 0 then 'LEG_NOT_FLOWN'
+        when t.node is not null then 'LATE_CHANGE'
+        when n.component = 'per_diem' then 'PER_DIEM'
+        when n.component = 'guarantee' then case when n.actual = 0 then 'GUARANTEE_NOT_PAID' else 'GUARANTEE_PRORATION' end
+        when n.gained is not null and n.lost is not null and n.changed > 1 then 'WRONG_WINNER'
+        when n.level in ('duty', 'day', 'trip') and n.expected > n.actual then
+          case when exists (select from old_terms as o where o.crew_member_id = n.crew_member_id and o.term_code = n.gained) then 'WRONG_WINNER' else 'RIG_NOT_APPLIED' end
+        when review.is_clerical(n.expected, n.actual) then 'CLERICAL'
+        else 'UNEXPLAINED'
+      end::review.reason as reason
+    from nodes as n
+    join pay.calculation_versions as v on v.enterprise_id = p_run.enterprise_id and v.run_id = p_run.id and v.crew_member_id = n.crew_member_id
+    left join recorded as r on r.crew_member_id = n.crew_member_id
+    left join touched as t on t.crew_member_id = n.crew_member_id and t.component = n.component and t.level = n.level and t.node = n.node
+  ),
+  joined as (
+    -- A rate or a clause that changed is one difference, however many nodes were paid by it; so is a result that is not there.
+    select crew_member_id, case when reason <> 'NOTHING_PAID' then component end as component, reason, min(term_code) as term_code, null::uuid as flight_id,
+      null::text as level, null::bigint as node, sum(expected) as expected, sum(actual) as actual
+    from classed
+    where reason in ('WRONG_RATE', 'TERMS_CHANGED', 'NOTHING_PAID')
+    group by 1, 2, 3, sign(expected - actual)
+    union all
+    select crew_member_id, component, reason, term_code, flight_id, level, node, expected, actual
+    from classed
+    where reason not in ('WRONG_RATE', 'TERMS_CHANGED', 'NOTHING_PAID')
+  )
+  select 'RECORDED'::review.basis, review.kind_of(j.component, j.reason, j.expected, j.actual), j.reason, j.crew_member_id, j.component, j.flight_id,
+    j.level, j.node, j.term_code, round(j.expected, 2), round(j.actual, 2),
+    format('%s %s: %s expected, %s recorded. %s%s', m.employee_id,
+      concat_ws(' ', replace(coalesce(j.component::text, 'everything'), '_', ' '),
+        f.flight_number || ' ' || f.origin_airport || '–' || f.destination_airport || ' of ' || to_char(f.scheduled_departure at time zone o.time_zone, 'YYYY-MM-DD')),
+      round(j.expected, 2), round(j.actual, 2), review.reason_text(j.reason), coalesce(' Clause ' || j.term_code || '.', ''))
+  from joined as j
+  join crew.crew_members as m on m.enterprise_id = p_period.enterprise_id and m.id = j.crew_member_id
+  left join crew.flights as f on f.enterprise_id = p_period.enterprise_id and f.id = j.flight_id
+  left join crew.airports as o on o.iata = f.origin_airport
+  where abs(j.expected - j.actual) > p_tolerance
+  order by m.employee_id, j.component, j.level, j.node;
+end
+$$;
+comment on function review.compare_recorded(pay.pay_periods, pay.pay_runs, numeric) is
+'Differences between a recalculation and the recorded pay of a period, classed by reason.
+p_period: period; p_run: recalculation (review.recalculate); p_tolerance: amounts that differ by no more are equal.';
