@@ -14,7 +14,7 @@ declare
   v_recalculate uuid[];
   v_adjust uuid[];
   v_run pay.pay_runs;
-  v_fixed uuid[] := '{}';
+  v_fixed uuid[] := '{}'::uuid[];
 begin
   if p_period.status <> 'OPEN' or not (v_settings ->> 'enabled')::boolean then
     return 0;

@@ -62,7 +62,7 @@ set enable_nestloop = off
 as $$
 #variable_conflict use_column
 declare
-  c_none constant uuid := '00000000-0000-0000-0000-000000000000';
+  c_none constant uuid := '00000000-0000-0000-0000-000000000000'::uuid;
   v_crew uuid[];
 begin
   -- Whole statements first: everything else is done for the few that differ.

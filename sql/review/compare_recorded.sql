@@ -24,7 +24,7 @@ begin
     where c.enterprise_id = p_period.enterprise_id and c.pay_period_id = p_period.id and c.crew_member_id = any (v_crew)
   ),
   new_lines as materialized (
-    select * from review.result_lines(p_period.enterprise_id, p_period.id, p_run.id, v_crew)
+    select * from review.result_lines(p_period.enterprise_id, p_period.id, p_run.id, v_crew) where level <> 'adjustment'
   ),
   old_lines as materialized (
     select * from review.result_lines(p_period.enterprise_id, p_period.id, null, v_crew) where level <> 'adjustment'

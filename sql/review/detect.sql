@@ -71,7 +71,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_limits jsonb := review.setting('review.detection');
-  v_by review.detected_by := case when auth.role() in ('jobs', 'service_role') then 'PROACTIVE_AGENT' else 'SYSTEM_CHECK' end;
+  v_by review.detected_by := case when auth.role() in ('jobs', 'service_role') then 'PROACTIVE_AGENT' else 'SYSTEM_CHECK' end::review.detected_by;
 begin
   with found as materialized (
     select distinct on (f.crew_member_id, k.subject_key) f.*, k.subject_key,

@@ -72,7 +72,7 @@ comment on policy definer_tenant on review.detections is 'Functions act in the c
 drop policy if exists tenant_read on review.detections;
 create policy tenant_read on review.detections
   for select to crewpay_admin, crewpay_payroll, crewpay_service
-  using ((select auth.role()) in ('admin', 'payroll', 'service_role')
+  using ((select auth.role() in ('admin', 'payroll', 'service_role'))
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on review.detections is 'Read: all rows of the own enterprise.';
 
@@ -86,6 +86,6 @@ comment on policy definer_tenant on review.parallel_lines is 'Functions act in t
 drop policy if exists tenant_read on review.parallel_lines;
 create policy tenant_read on review.parallel_lines
   for select to crewpay_admin, crewpay_payroll, crewpay_service
-  using ((select auth.role()) in ('admin', 'payroll', 'service_role')
+  using ((select auth.role() in ('admin', 'payroll', 'service_role'))
     and enterprise_id = (select auth.enterprise_id()));
 comment on policy tenant_read on review.parallel_lines is 'Read: all rows of the own enterprise.';

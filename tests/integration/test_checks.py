@@ -14,6 +14,10 @@ from tests.review_month import Month, small_month
 D = Decimal
 
 
+def each(*done: Any) -> None:
+    """Several changes in one expression."""
+
+
 @pytest.fixture(scope="module")
 def loaded(database: Target) -> Iterator[Month]:
     with small_month(database, "checks") as month:
@@ -71,8 +75,8 @@ BY_LEG: list[tuple[str, Change, list[tuple[Any, ...]]]] = [
     ("leg of the next month paid already", lambda m: m.add_payment("cap", "flight_pay", 280, "XP8"),
      [("cap", "OVERPAYMENT", "MONTH_BOUNDARY", "XP8", D(0), D(280))]),
     ("rate of the first year for all legs",
-     lambda m: [m.payment("cap", "flight_pay", f, amount=m.paid("cap", "flight_pay", f) * 3 / 4)  # type: ignore[func-returns-value]
-                for f in ("XP1", "XP2", "XP5", "XP6", "XP7", "XP151", "XP152", "XP171", "XP172")] and None,
+     lambda m: each(*[m.payment("cap", "flight_pay", f, amount=m.paid("cap", "flight_pay", f) * 3 / 4)
+                for f in ("XP1", "XP2", "XP5", "XP6", "XP7", "XP151", "XP152", "XP171", "XP172")]),
      [("cap", "RATE_MISMATCH", "WRONG_LONGEVITY", None, D(1570), D("1177.50"))]),
     ("a rate nobody knows", lambda m: m.payment("fa", "flight_pay", "XP12", amount=D("64.79")),
      [("fa", "RATE_MISMATCH", "WRONG_RATE", "XP12", D("62.50"), D("64.79"))]),
@@ -101,11 +105,11 @@ BY_LEG: list[tuple[str, Change, list[tuple[Any, ...]]]] = [
     ("guarantee paid twice", lambda m: m.add_payment("fa", "guarantee", D("837.50")),
      [("fa", "DUPLICATE_PAYMENT", "DUPLICATE", None, D("837.50"), D(1675))]),
     ("nothing paid to one of them",
-     lambda m: m.conn.execute("delete from pay.payroll_payments where enterprise_id = %s and crew_member_id = %s",
-                              (m.airline.id, m.airline.crew["fa"])) and None,
+     lambda m: each(m.conn.execute("delete from pay.payroll_payments where enterprise_id = %s and crew_member_id = %s",
+                              (m.airline.id, m.airline.crew["fa"]))),
      [("fa", "UNDERPAYMENT", "NOTHING_PAID", None, D("910"), D(0))]),
     ("two errors that cancel out",
-     lambda m: (m.payment("cap", "flight_pay", "XP151", delta=-31), m.payment("cap", "flight_pay", "XP172", delta=31)) and None,  # type: ignore[func-returns-value]
+     lambda m: each(m.payment("cap", "flight_pay", "XP151", delta=-31), m.payment("cap", "flight_pay", "XP172", delta=31)) and None,
      [("cap", "RATE_MISMATCH", "WRONG_RATE", "XP151", D(120), D(89)), ("cap", "RATE_MISMATCH", "WRONG_RATE", "XP172", D(120), D(151))]),
 ]  # fmt: skip
 
@@ -165,21 +169,21 @@ def test_a_payroll_that_paid_an_earlier_result_missed_a_late_change(month: Month
 
 QUIET: list[tuple[str, Change]] = [
     ("nothing before the pay date",
-     lambda m: (m.payment("cap", "premium", "XP5", amount=0),  # type: ignore[func-returns-value]
-                m.conn.execute("update pay.pay_periods set pay_date = current_date + 1 where id = %s", (m.period,))) and None),
+     lambda m: (m.payment("cap", "premium", "XP5", amount=0),
+                m.conn.execute("update pay.pay_periods set pay_date = current_date + 1 where id = %s", (m.period,)))),
     ("nothing before a component's own due date",
-     lambda m: (m.payment("fa", "per_diem", amount=9),  # type: ignore[func-returns-value]
+     lambda m: each(m.payment("fa", "per_diem", amount=9),
                 m.conn.execute("update pay.pay_periods set pay_date = current_date - 3 where id = %s", (m.period,)),
-                m.call("admin", "select platform.put_config('review.detection', '{\"due_days\": {\"per_diem\": 5}}')")) and None),
+                m.call("admin", "select platform.put_config('review.detection', '{\"due_days\": {\"per_diem\": 5}}')"))),
     ("a cent of rounding", lambda m: m.payment("cap", "premium", "XP5", delta=D("0.01"))),
     ("two trips of equal per diem, paid one by one",
-     lambda m: (m.payment("cap", "per_diem", delta=-20), m.add_payment("cap", "per_diem", 10), m.add_payment("cap", "per_diem", 10)) and None),  # type: ignore[func-returns-value]
+     lambda m: each(m.payment("cap", "per_diem", delta=-20), m.add_payment("cap", "per_diem", 10), m.add_payment("cap", "per_diem", 10))),
     ("a check that the enterprise switched off",
-     lambda m: (m.payment("fa", "per_diem", amount=9),  # type: ignore[func-returns-value]
-                m.call("admin", "select platform.put_config('review.check.per_diem_error', '{\"enabled\": false}')")) and None),
+     lambda m: each(m.payment("fa", "per_diem", amount=9),
+                m.call("admin", "select platform.put_config('review.check.per_diem_error', '{\"enabled\": false}')"))),
     ("less than the enterprise's least amount",
-     lambda m: (m.payment("fa", "per_diem", amount=9),  # type: ignore[func-returns-value]
-                m.call("admin", "select platform.put_config('review.check.per_diem_error', '{\"min_amount\": 2}')")) and None),
+     lambda m: each(m.payment("fa", "per_diem", amount=9),
+                m.call("admin", "select platform.put_config('review.check.per_diem_error', '{\"min_amount\": 2}')"))),
 ]  # fmt: skip
 
 
