@@ -81,6 +81,7 @@ create table review.detections (
   started_at timestamptz not null default now(),
   finished_at timestamptz,
   requested_by varchar(100) not null,
+  covers_changes boolean not null default false,
   found_count integer not null default 0,
   new_count integer not null default 0,
   changed_count integer not null default 0,
@@ -101,6 +102,7 @@ comment on column review.detections.crew_count is 'Crew members looked at; null:
 comment on column review.detections.started_at is 'When it started: facts on record then were looked at.';
 comment on column review.detections.finished_at is 'When it was done.';
 comment on column review.detections.requested_by is 'Login that asked for it.';
+comment on column review.detections.covers_changes is 'Everybody was looked at, or everybody whose result was new: the next one of what is new goes on from here.';
 comment on column review.detections.found_count is 'Findings, known ones included.';
 comment on column review.detections.new_count is 'Discrepancies that are new.';
 comment on column review.detections.changed_count is 'Open ones whose amounts changed.';
@@ -108,6 +110,7 @@ comment on column review.detections.cured_count is 'Open ones that are gone and 
 comment on column review.detections.fixed_count is 'New ones put right automatically.';
 
 alter table review.discrepancies
+  add column discrepancy_no bigint generated always as identity,
   add column check_id text references review.checks (id),
   add column subject_key text,
   add column component pay.component,
@@ -126,11 +129,14 @@ alter table review.discrepancies
   add constraint discrepancies_run_fkey foreign key (enterprise_id, run_id) references pay.pay_runs (enterprise_id, id),
   add constraint discrepancies_found_by_a_check_have_a_key check ((check_id is null) = (subject_key is null)),
   add constraint discrepancies_only_settled_ones_are_cured check (not cured or resolution_status in ('RESOLVED', 'CLOSED'));
+alter table review.discrepancies
+  add constraint discrepancies_discrepancy_no_key unique (enterprise_id, discrepancy_no);
 create index discrepancies_check_id_idx on review.discrepancies (check_id);
 create index discrepancies_detection_id_idx on review.discrepancies (enterprise_id, detection_id);
 create index discrepancies_run_id_idx on review.discrepancies (enterprise_id, run_id);
 create unique index discrepancies_live_key on review.discrepancies (enterprise_id, pay_period_id, crew_member_id, check_id, subject_key)
   where resolution_status in ('OPEN', 'INVESTIGATING', 'ESCALATED');
+comment on column review.discrepancies.discrepancy_no is 'Short number that people call it by.';
 comment on column review.discrepancies.check_id is 'Check that found it; null: reported otherwise.';
 comment on column review.discrepancies.subject_key is 'What tells it from others of the same check, crew member and period: found again, it is the same discrepancy.';
 comment on column review.discrepancies.component is 'Component of pay concerned.';

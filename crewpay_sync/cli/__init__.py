@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "auth": "crewpay_sync.cli.auth:auth",
     "jobs": "crewpay_sync.cli.jobs:jobs",
     "notify": "crewpay_sync.cli.notify:notify",
+    "review": "crewpay_sync.cli.review:review",
     "docs": "crewpay_sync.cli.docs:docs",
     "bench": "crewpay_sync.cli.bench:bench",
     "sync": "crewpay_sync.cli.sync:sync",

@@ -56,6 +56,11 @@ COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("reference", "employee_id", "period_start", "component", "amount"),
         ("quantity", "paid_on", *FLIGHT),
     ),
+    # Another payroll's results, to be compared with ours.
+    "parallel": (
+        ("employee_id", "period_start", "component", "amount"),
+        ("quantity", *FLIGHT),
+    ),
 }  # fmt: skip
 
 

@@ -194,8 +194,8 @@ begin
   -- One detection of a period at a time: the second finds what the first has written.
   perform pg_advisory_xact_lock(hashtext('review.detect'), hashtext(p_period::text));
   v_period := review.known_period(p_period);
-  insert into review.detections (enterprise_id, pay_period_id, crew_count, requested_by)
-  values (p_enterprise, p_period, cardinality(p_crew), session_user)
+  insert into review.detections (enterprise_id, pay_period_id, crew_count, requested_by, covers_changes)
+  values (p_enterprise, p_period, cardinality(p_crew), session_user, p_crew is null)
   returning * into v_detection;
 
   -- Without results there is nothing to compare with yet.

@@ -32,8 +32,8 @@ insert into platform.system_configs (key, value, value_type, category, descripti
 select v.key, v.value::jsonb, 'json', 'business', v.description
 from (values
   ('review.detection',
-    '{"tolerance": 0.01, "medium": 25, "high": 100, "critical": 500, "share": 0.25, "fallback_pay_days": 15, "due_days": {}}',
-    'Detection: amounts up to tolerance are equal; severities begin at medium, high and critical; a difference of at least share of the crew member''s pay in the period is one severity worse; payments are due due_days of their component after the pay date (without a pay date: fallback_pay_days after the period''s end)'),
+    '{"tolerance": 0.01, "medium": 25, "high": 100, "critical": 500, "share": 0.25, "fallback_pay_days": 15, "look_back_days": 120, "due_days": {}}',
+    'Detection: amounts up to tolerance are equal; severities begin at medium, high and critical; a difference of at least share of the crew member''s pay in the period is one severity worse; payments are due due_days of their component after the pay date (without a pay date: fallback_pay_days after the period''s end); every night periods are looked at that ended up to look_back_days ago'),
   ('review.auto_fix', '{"enabled": true, "severity": "MEDIUM", "below": 100}',
     'What detection may put right by itself in an open period: up to this severity, below this amount a crew member')
 ) as v (key, value, description)
