@@ -34,8 +34,26 @@ class Stopped(Exception):
     """The daemon was asked to stop."""
 
 
+def _ended_by_server(error: BaseException) -> bool:
+    """Whether Neo4j ended the transaction: it took too long, or somebody terminated it. The driver calls some of these the client's fault."""
+    return isinstance(error, neo4j_errors.Neo4jError) and (error.code or "").startswith(
+        (
+            "Neo.ClientError.Transaction.TransactionTimedOut",
+            "Neo.ClientError.Transaction.Terminated",
+            "Neo.ClientError.Transaction.LockClientStopped",
+        )
+    )
+
+
+def is_lost_server(error: BaseException) -> bool:
+    """Whether the connection to Neo4j broke: what comes back may be another state than the one that went away."""
+    return isinstance(error, neo4j_errors.ServiceUnavailable | neo4j_errors.SessionExpired | OSError)
+
+
 def is_outage(error: BaseException) -> bool:
     """Whether Neo4j is away or busy. Then everything waits, and nothing is put aside."""
+    if _ended_by_server(error):
+        return True
     if isinstance(error, neo4j_errors.AuthError | neo4j_errors.ConfigurationError):
         return False
     if isinstance(error, neo4j_errors.DriverError):
@@ -53,14 +71,16 @@ def is_outage(error: BaseException) -> bool:
 
 def is_refusal(error: BaseException) -> bool:
     """Whether Neo4j refuses what it was sent, so that sending it again changes nothing."""
-    if isinstance(error, neo4j_errors.AuthError):
+    if isinstance(error, neo4j_errors.AuthError) or _ended_by_server(error):
         return False
     return isinstance(error, neo4j_errors.ClientError | Missing | Mismatch | ValueError | TypeError)
 
 
 def is_too_much(error: BaseException) -> bool:
-    """Whether Neo4j's memory doesn't hold the transaction: half of it may fit, the same again won't."""
-    return isinstance(error, neo4j_errors.Neo4jError) and "Memory" in (error.code or "")
+    """Whether the transaction is more than Neo4j's memory or time allows: half of it may do, the same again won't."""
+    return isinstance(error, neo4j_errors.Neo4jError) and any(
+        word in (error.code or "") for word in ("Memory", "TransactionTimedOut")
+    )
 
 
 def is_lost_database(error: psycopg.Error) -> bool:

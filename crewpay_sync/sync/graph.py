@@ -89,6 +89,12 @@ def from_neo4j(
     )
 
 
+# A leader that stands still within a transaction holds the lock of the fence. Neo4j ends its transaction after so many seconds,
+# before another daemon may lead (ten seconds), so that the new leader doesn't wait for the old one.
+BATCH_SECONDS = 6.0
+WHOLE_SECONDS = 120.0  # a whole rule graph in one transaction
+
+
 class Graph:
     """One enterprise's part of a graph. Every session is one of writing: on a cluster that is the leader, whose reads are current."""
 
@@ -138,9 +144,9 @@ class Graph:
             raise Fenced(int(record["epoch"]))
 
     @contextmanager
-    def _fenced(self, epoch: int) -> Iterator[Transaction]:
+    def _fenced(self, epoch: int, seconds: float = BATCH_SECONDS) -> Iterator[Transaction]:
         """A transaction that a leader of an older epoch can't commit: its first statement takes the lock and compares."""
-        with self.session() as session, session.begin_transaction() as tx:
+        with self.session() as session, session.begin_transaction(timeout=seconds) as tx:
             self._fence(tx, epoch)
             failpoint("in_neo4j_tx")
             yield tx
@@ -176,7 +182,7 @@ class Graph:
 
     def push(self, epoch: int, rows: list[GraphRow]) -> None:
         """Scenarios, components and edges that were loaded in Postgres (or restored from an export), in one transaction."""
-        with self._fenced(epoch) as tx:
+        with self._fenced(epoch, WHOLE_SECONDS) as tx:
             for kind in (
                 "SCENARIO",
                 "PAY_COMPONENT",
@@ -194,7 +200,7 @@ class Graph:
 
     def replace(self, epoch: int, statements: list[str]) -> None:
         """Removes what Neo4j owns of this enterprise and runs the statements of an export, in one transaction."""
-        with self._fenced(epoch) as tx:
+        with self._fenced(epoch, WHOLE_SECONDS) as tx:
             for name in ("clear_edges", "clear_nodes"):
                 self._run(tx, name).consume()
             for statement in statements:

@@ -15,7 +15,7 @@ from neo4j import exceptions as neo4j_errors
 from crewpay_sync.output import CONNECTION, CrewPayError
 from crewpay_sync.sync import dump
 from crewpay_sync.sync.backflow import Backflow
-from crewpay_sync.sync.errors import Deposed, Fenced, Wiped, is_outage
+from crewpay_sync.sync.errors import Deposed, Fenced, Wiped, is_lost_server, is_outage
 from crewpay_sync.sync.failpoints import failpoint
 from crewpay_sync.sync.forward import WHOLE, Forward
 from crewpay_sync.sync.graph import Graph
@@ -62,6 +62,7 @@ class Lane:
         self._probe_at = 0.0
         self._beat_at = 0.0
         self._upkeep_at = 0.0
+        self._compare = False  # whether Neo4j may be another than the one we knew
 
     # ---- Leading ------------------------------------------------------------------------------------------------
 
@@ -84,6 +85,7 @@ class Lane:
         self.forward = Forward(self.store, self.graph, epoch, self.stopping)
         self.backflow = Backflow(self.store, self.graph, epoch)
         self.connected = False
+        self._compare_soon()
         log.info("%s: leading with epoch %s", self.enterprise.slug, epoch)
         failpoint("after_claim")
         return True
@@ -201,9 +203,10 @@ class Lane:
             self.store.beat(self.epoch)
 
     def upkeep(self) -> None:
-        """Once a day: compare, and export what Neo4j owns."""
+        """Once a day, and when Neo4j may have been replaced meanwhile: compare. Once a day: export what Neo4j owns."""
         compare, export = self.store.due()
-        if compare:
+        if compare or self._compare:
+            self._compare = False
             for difference in self.reconcile():
                 log.warning(
                     "%s: %s %s was %s",
@@ -222,6 +225,11 @@ class Lane:
                 return
             log.info("%s: exported to %s", self.enterprise.slug, path)
             self.store.record_work("export")
+
+    def _compare_soon(self) -> None:
+        """A server that was away may come back from a backup: nothing of it is taken for known."""
+        self._compare = True
+        self._upkeep_at = 0.0
 
     def fenced(self, fenced: Fenced) -> None:
         """Neo4j refuses our epoch. Either we are the past, or the database is (restored): then an operator decides."""
@@ -250,6 +258,8 @@ class Lane:
                 str(error).splitlines()[0] if str(error) else type(error).__name__,
             )
         self._failures += 1
+        if is_lost_server(error):
+            self._compare_soon()
         self._retry_at = time.monotonic() + backoff(self._failures)
 
     def reconcile(self, *, prune: bool = False) -> list[Difference]:
@@ -258,7 +268,7 @@ class Lane:
         if self.forward is None or self.backflow is None:
             raise Deposed
         self.forward.drain()
-        suspected = all_suspects(self.store, self.graph)
+        suspected = all_suspects(self.store, self.graph, self.beat)
         self.forward.drain()
         found: list[Difference] = []
         for entity in ENTITIES.values():
@@ -269,7 +279,7 @@ class Lane:
                 self.store.queue(entity.name, wrong)
         self.forward.drain()
         proposed = self.backflow.step(force=True)
-        if proposed and proposed.state not in ("accepted", "unchanged"):
+        if proposed and proposed.state == "rejected":
             found.append(Difference("generation", str(proposed.generation), "rejected"))
         self.store.record_work("reconcile", len(found))
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -37,14 +37,17 @@ def _digest(values: tuple[Any, ...], requires: Iterable[str]) -> int:
     return hash(repr((values, sorted(requires))))
 
 
-def suspects(store: Store, graph: Graph, entity: Entity) -> list[str]:
+def suspects(store: Store, graph: Graph, entity: Entity, alive: Callable[[], None]) -> list[str]:
     """Keys whose nodes look different, from one pass over each side; digests only, so that memory stays small."""
     expected: dict[str, int] = {}
     for keys in store.keys(entity.name):
+        alive()
         for node in store.nodes(entity.name, keys):
             expected[node.key] = _digest(*_wanted(entity, node))
     different: list[str] = []
-    for key, values, requires in graph.nodes(entity):
+    for number, (key, values, requires) in enumerate(graph.nodes(entity)):
+        if number % 5000 == 0:
+            alive()
         digest = expected.pop(key, None)
         if digest is None or digest != _digest(values, requires):
             different.append(key)
@@ -88,5 +91,6 @@ def _possible(entity: Entity, keys: list[str]) -> list[str]:
     return [k for k in keys if len(k) == 36 and all(c in "0123456789abcdef-" for c in k)]
 
 
-def all_suspects(store: Store, graph: Graph) -> dict[str, list[str]]:
-    return {entity.name: suspects(store, graph, entity) for entity in ENTITIES.values()}
+def all_suspects(store: Store, graph: Graph, alive: Callable[[], None]) -> dict[str, list[str]]:
+    """Suspects of every kind; `alive` is called now and then, for a leader that must not seem dead meanwhile."""
+    return {entity.name: suspects(store, graph, entity, alive) for entity in ENTITIES.values()}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.graph.conftest import eventually
+from tests.graph.harness import eventually
 
 EDGE = (
     "MATCH (t:ContractTerm {enterprise: $e, code: 'ALPA_Section_8.D'}), (s:Scenario {enterprise: $e, id: 'international'}) "

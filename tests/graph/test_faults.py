@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import threading
 import time
@@ -23,7 +24,7 @@ from psycopg import sql
 
 from crewpay_sync.deploy import scratch
 from crewpay_sync.sync.failpoints import PLACES
-from tests.graph.conftest import eventually, proxied, wipe
+from tests.graph.harness import eventually, proxied, wipe
 
 LONG = bool(os.environ.get("CREWPAY_TEST_LONG"))
 TITLE = "MATCH (n:ContractTerm {enterprise: $e, code: $code}) RETURN n.title AS title"
@@ -200,6 +201,23 @@ def test_5_a_paused_leader_is_fenced(airline: Any) -> None:
     zombie.saw("leading with epoch 4")  # it stands by, and leads again when the other is gone
     airline.change()
     airline.agree()
+
+
+@pytest.mark.long
+def test_5_a_leader_paused_within_a_transaction(airline: Any) -> None:
+    """It holds the lock of the fence in Neo4j: that ends its transaction by itself, and the new leader doesn't wait for the old one."""
+    airline.crewpay("sync", "run", "--once")
+    zombie = airline.daemon("before_neo4j_commit:stop@2")
+    airline.change()
+    eventually(lambda: state(zombie.process.pid) == "T", 10, "it stands within the transaction")
+    other = airline.daemon(ready=False)
+    new = airline.change()
+    other.saw("leading with epoch 3")
+    eventually(lambda: airline.cypher(TITLE, code="ALPA_Section_13.B") == [{"title": new}], 15, "the new leader writes")
+    zombie.signal(signal.SIGCONT)
+    zombie.saw("another daemon leads now")
+    airline.agree()
+    assert zombie.running
 
 
 @pytest.mark.parametrize("count", [2, pytest.param(5, marks=pytest.mark.long)])
@@ -517,6 +535,23 @@ def test_15_no_room_in_postgres(airline: Any) -> None:
     assert daemon.running
 
 
+@pytest.mark.long
+def test_15_no_room_in_neo4j(airline: Any, neo4j_server: Any) -> None:
+    """Transactions of Neo4j may use little memory: batches that don't fit are halved, nothing is put aside."""
+    daemon = airline.daemon()
+    airline.agree()
+    neo4j_server.stop()
+    with neo4j_server.configured("db.memory.transaction.max=3m"):
+        neo4j_server.start()
+        bulk(airline, 8_000)
+        airline.agree(120)
+        neo4j_server.stop()
+    neo4j_server.start()
+    airline.change()
+    airline.agree(60)
+    assert daemon.running
+
+
 # ---- 16: what it finds at the start ------------------------------------------------------------------------------------------------------------------
 
 
@@ -578,3 +613,27 @@ def test_17_the_database_is_restored(airline: Any, server: Any, restored: str) -
     airline.daemon()
     airline.agree()
     airline.conn.close()
+
+
+@pytest.mark.long
+def test_17_neo4j_is_restored(airline: Any, neo4j_server: Any) -> None:
+    """Neo4j goes back to a backup while Postgres went on: what Postgres owns is made right again, without being asked."""
+    airline.crewpay("sync", "run", "--once")
+    backup = neo4j_server.folder / "data.backup"
+    neo4j_server.stop()
+    try:
+        shutil.copytree(neo4j_server.folder / "data", backup)
+        neo4j_server.start()
+        daemon = airline.daemon()
+        airline.change()
+        airline.do("delete from rules.interpretation_faa_rules")
+        bulk(airline, 20)
+        airline.agree()
+        neo4j_server.stop()
+        neo4j_server.put_back(backup)
+    finally:
+        shutil.rmtree(backup, ignore_errors=True)
+        neo4j_server.start()
+    airline.agree(60)
+    assert daemon.running
+    assert airline.one("select reconciled_differences from graph.links") > 20

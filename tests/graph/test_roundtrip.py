@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.graph.conftest import eventually
+from tests.graph.harness import eventually
 
 
 def title(airline: Any, code: str) -> str | None:
