@@ -166,3 +166,33 @@ def export(enterprise: str | None, on: datetime | None, at: datetime | None, as_
 
 
 import crewpay_sync.cli.what_if  # noqa: E402, F401  (one more command of this group)
+
+
+@contract.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+@enterprise_option
+@json_option
+def test(file: Path | None, enterprise: str | None, as_json: bool) -> None:
+    """Recompute the examples of the interpretations by the contract in force, or by the one in FILE without loading it.
+
+    Exit code 1: an example does not hold.
+    """
+    wanted = None if file is None else read_contract(file)
+    with closing(open_database()) as conn:
+        slug = choose_enterprise(conn, enterprise)
+        with act_as(conn, slug, "admin"):
+            found = (
+                rows(conn, "verify") if wanted is None else rows(conn, "test", {"contract": Jsonb(wanted)})
+            )
+    wrong = [row for row in found if not row["holds"]]
+    if as_json:
+        print_json(found, status="findings" if wrong else "ok", enterprise=slug)
+    else:
+        for row in found:
+            name = row["interpretation_code"] or row["scenario_description"]
+            click.echo(f"{'holds' if row['holds'] else row['code']:6} {name}")
+            if row["detail"]:
+                click.echo(f"       {row['detail']}")
+        say(f"{len(found) - len(wrong)} of {len(found)} examples hold")
+    if wrong:
+        sys.exit(FINDINGS)

@@ -31,6 +31,7 @@ KEYS = {
     "scenarios": ("id", "name", "level", "pattern", "description"),
     "components": ("type", "name", "order"),
     "edges": ("kind", "from", "to", "properties"),
+    "interpretations": ("code", "scenario", "faa_rules", "terms", "interpretation", "confidence", "example"),
 }
 
 

@@ -76,7 +76,7 @@ where not exists (select from rules.faa_rules as r where r.rule_code = n.rule_co
 with given as (
   select n.*
   from jsonb_to_recordset(%(rows)s) as n (
-    id uuid, scenario text, interpretation text, example jsonb, confidence integer, faa_rules text[], terms text[])
+    id uuid, name text, scenario text, interpretation text, example jsonb, confidence integer, faa_rules text[], terms text[])
   where not exists (
     select from rules.rule_interpretations as i where i.enterprise_id = %(enterprise)s and i.id = n.id)
 ), resolved as (
@@ -89,9 +89,9 @@ with given as (
   from given as g
 ), interpretations as (
   insert into rules.rule_interpretations (
-    enterprise_id, id, scenario_description, applicable_faa_rule_ids, applicable_contract_term_ids, interpretation,
+    enterprise_id, id, interpretation_code, scenario_description, applicable_faa_rule_ids, applicable_contract_term_ids, interpretation,
     example_calculation, confidence_score, validated_by, validated_at)
-  select %(enterprise)s, id, scenario, rule_ids, term_ids, interpretation, example, confidence, %(by)s, now()
+  select %(enterprise)s, id, name, scenario, rule_ids, term_ids, interpretation, example, confidence, %(by)s, now()
   from resolved
   returning id
 ), by_rule as (

@@ -24,3 +24,11 @@ order by p.start_date;
 
 -- name: what_if
 select pay.what_if(auth.enterprise_id(), %(periods)s, %(changes)s) as told;
+
+-- name: verify
+select interpretation_code, scenario_description, is_guidance, holds, code, expected, computed, detail
+from rules.verify_interpretations();
+
+-- name: test
+select interpretation_code, scenario_description, holds, code, expected, computed, detail
+from rules.test_contract(%(contract)s);

@@ -34,6 +34,7 @@ values
   ('CP214', 'unknown period or crew member', 'Check the key, and that it belongs to your enterprise.'),
   ('CP220', 'paid by terms that have run out', 'Load what follows them, or confirm that they go on: a version without an end.'),
   ('CP221', 'paid by a version that was recorded after the pay had been approved', 'Check that the change is meant for this period; what was paid before is settled as back pay.'),
+  ('CP222', 'the example of an interpretation does not hold', 'The detail says what it expects and what the contract pays: correct the one that is wrong.'),
   ('CP301', 'one login, one role', 'Make a second login for the second role.'),
   ('CP302', 'no token can be made', 'The message names what is missing: pool, person, principal.'),
   ('CP303', 'a token can''t live that long', 'The limit is the setting security.token_max_minutes.'),

@@ -12,6 +12,7 @@ from (values
   ('security.token_max_minutes', '15', 'number', 'security', 'Longest life of a token of auth.login in minutes; an enterprise may shorten it'),
   ('notify.max_attempts', '8', 'number', 'runtime', 'How often the delivery of a notification is tried'),
   ('pay.adjustment_limit', '500', 'number', 'business', 'Adjustments of a crew member in a period, or a claim, above this sum need a second person; an enterprise may only lower it'),
+  ('rules.guidance_confidence', '80', 'number', 'business', 'Interpretations count as guidance above this confidence, once validated'),
   ('features.experimental_ml',  'false', 'boolean', 'runtime',  'Enable experimental ML features')
 ) as v (key, value, value_type, category, description)
 where not exists (

@@ -26,6 +26,44 @@ comment on function rules.graph_document(uuid, bigint) is
 'A generation of the rule graph as a contract document has it: {"scenarios","components","edges"}.
 p_enterprise: tenant; p_generation: generation.';
 
+-- What a document may leave out, and lists in the order in which the record has them.
+create or replace function rules.complete_interpretation(p_interpretation jsonb)
+returns jsonb
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select '{"confidence": 50}' || p_interpretation || jsonb_strip_nulls(jsonb_build_object(
+    'terms', (select jsonb_agg(t order by t) from jsonb_array_elements_text(p_interpretation -> 'terms') as t),
+    'faa_rules', (select jsonb_agg(r order by r) from jsonb_array_elements_text(p_interpretation -> 'faa_rules') as r)))
+$$;
+comment on function rules.complete_interpretation(jsonb) is
+'An interpretation of a contract document as the record writes it.
+p_interpretation: {"code","scenario","interpretation", …}.';
+
+create or replace function rules.interpretation_documents(p_enterprise uuid)
+returns jsonb
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('code', i.interpretation_code, 'scenario', i.scenario_description,
+      'faa_rules', (select jsonb_agg(r.rule_code order by r.rule_code) from rules.faa_rules as r where r.id = any (i.applicable_faa_rule_ids)),
+      'terms', (
+        select jsonb_agg(distinct t.term_code)
+        from rules.union_contract_terms as t
+        where t.enterprise_id = p_enterprise and t.id = any (i.applicable_contract_term_ids)),
+      'interpretation', i.interpretation, 'confidence', i.confidence_score))
+    || case when i.example_calculation is null then '{}'::jsonb else jsonb_build_object('example', i.example_calculation) end
+    order by i.interpretation_code), '[]')
+  from rules.rule_interpretations as i
+  where i.enterprise_id = p_enterprise and i.interpretation_code is not null
+$$;
+comment on function rules.interpretation_documents(uuid) is
+'Interpretations with a code, as a contract document has them.
+p_enterprise: tenant.';
+
 create or replace function rules.export_contract(p_on date default null, p_at timestamptz default null)
 returns jsonb
 language plpgsql
@@ -45,7 +83,8 @@ begin
     || rules.graph_document(v_enterprise, (
       select max(g.generation)
       from graph.generations as g
-      where g.enterprise_id = v_enterprise and g.accepted_at <= coalesce(p_at, clock_timestamp())));
+      where g.enterprise_id = v_enterprise and g.accepted_at <= coalesce(p_at, clock_timestamp())))
+    || jsonb_build_object('interpretations', rules.interpretation_documents(v_enterprise));
 end
 $$;
 alter function rules.export_contract(date, timestamptz) owner to crewpay_definer;
@@ -145,23 +184,25 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
   with recorded as (
-    select rules.graph_document(p_enterprise, rules.accepted_generation(p_enterprise)) as document
+    select rules.graph_document(p_enterprise, rules.accepted_generation(p_enterprise))
+      || jsonb_build_object('interpretations', rules.interpretation_documents(p_enterprise)) as document
   ),
   listed as (
     select d.side, p.part, row_document,
-      case p.part when 'scenarios' then row_document ->> 'id' when 'components' then row_document ->> 'type'
+      case p.part when 'scenarios' then row_document ->> 'id' when 'components' then row_document ->> 'type' when 'interpretations' then row_document ->> 'code'
         else concat_ws(' ', row_document ->> 'from', row_document ->> 'kind', row_document ->> 'to') end as code
     from (
       select 'new' as side, p_contract as document
       union all
       select 'old', r.document from recorded as r
     ) as d
-    cross join unnest(array['scenarios', 'components', 'edges']) as p (part)
+    cross join unnest(array['scenarios', 'components', 'edges', 'interpretations']) as p (part)
     cross join lateral jsonb_array_elements(coalesce(d.document -> p.part, '[]')) as listed_rows (listed_row)
     cross join lateral (
       -- A scenario without description is described by its name.
       select case when p.part = 'scenarios' and not listed_row ? 'description'
-        then listed_row || jsonb_build_object('description', listed_row -> 'name') else listed_row end) as described (row_document)
+        then listed_row || jsonb_build_object('description', listed_row -> 'name')
+        when p.part = 'interpretations' then rules.complete_interpretation(listed_row) else listed_row end) as described (row_document)
     where p_contract ? p.part
   ),
   compared as (
@@ -182,7 +223,7 @@ as $$
   ) as f
 $$;
 comment on function rules.diff_graph(uuid, jsonb) is
-'How scenarios, components and edges of a document differ from the accepted generation; parts that the document hasn''t are left alone.
+'How scenarios, components, edges and interpretations of a document differ from what is on record; parts that the document hasn''t are left alone.
 p_enterprise: tenant; p_contract: contract document.';
 
 create or replace function rules.diff_contract(p_contract jsonb)

@@ -17,7 +17,7 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
   with errors as (
-    select e.*, regexp_match(e.json_path, '^\$\.(terms|scenarios|components|edges)\[(\d+)\](?:\.formula(?=[.\[]))?(.*)$') as place
+    select e.*, regexp_match(e.json_path, '^\$\.(terms|scenarios|components|edges|interpretations)\[(\d+)\](?:\.formula(?=[.\[]))?(.*)$') as place
     from rules.contract_schema() as s (schema)
     cross join lateral rules.schema_errors(s.schema, p_contract) as e
   )
@@ -343,6 +343,7 @@ declare
   v_enterprise uuid := auth.enterprise_id();
   v_graph_before bigint := rules.accepted_generation(v_enterprise);
   v_loaded record;
+  v_result jsonb;
   v_generation bigint;
 begin
   perform rules.check_document(p_contract);
@@ -359,12 +360,18 @@ begin
     from jsonb_array_elements(coalesce(p_contract -> 'terms', '[]')) as t
     union
     select date_trunc('month', now())::date));
-  return jsonb_build_object('added', v_loaded.added, 'changed', v_loaded.changed, 'unchanged', v_loaded.unchanged, 'generation', v_generation);
+  v_result := jsonb_build_object('added', v_loaded.added, 'changed', v_loaded.changed, 'unchanged', v_loaded.unchanged, 'generation', v_generation);
+  -- Interpretations say how to read the contract; they pay nothing, and wait for who validates them.
+  if p_contract ? 'interpretations' then
+    select v_result || jsonb_build_object('interpretations', i.added + i.changed) into v_result
+    from rules.load_interpretations(v_enterprise, p_contract -> 'interpretations') as i;
+  end if;
+  return v_result;
 end
 $$;
 comment on function rules.apply_contract(jsonb) is
 'Loads a contract document into the caller''s enterprise; all or nothing.
-p_contract: as rules.load_contract() takes it. Returns {"added","changed","unchanged","generation"}.
+p_contract: as rules.load_contract() takes it. Returns {"added","changed","unchanged","generation"}, and "interpretations" (added or changed) where it has any.
 Raises CP201 to CP207 with the term''s code and the JSON path, CP320 (a second person is needed).';
 
 create or replace function rules.load_contract(p_contract jsonb)

@@ -14,7 +14,7 @@ Attack = Any
 
 HOSTILE = [
     "'", "''", "'; drop table crew.crew_members; --", '"', '";--', "$$", "$body$ select 1 $body$", "\\", "\\'", "%", "%s %I %L", "%1$s",
-    "@enterprise@", "@period@ @crew@ @@", "{0} {x}", "$1", "/* */", "--", "\n", "\t", "x" * 100_000, "Zoë ✈ 日本 \U0001f6eb", "\u202e\u0000"[:1],
+    "@enterprise@", "@period@ @crew@ @@", "@members@ @months@", "{0} {x}", "$1", "/* */", "--", "\n", "\t", "x" * 100_000, "Zoë ✈ 日本 \U0001f6eb", "\u202e\u0000"[:1],
     "null", "NaN", "Infinity", "-1", "1e400", "'||(select email from platform.users limit 1)||'", "pg_catalog.pg_class", "", " ",
     "2026-01", "00000000-0000-0000-0000-000000000000",
 ]  # fmt: skip
@@ -165,6 +165,12 @@ CONTRACT = {
          "effective": "2025-01-01", "formula": {"type": "monthly_guarantee", "hours": 70, "proration": "calendar_days"}},
     ],
     "scenarios": [], "components": [], "edges": [],
+    "interpretations": [
+        {"code": "I1", "scenario": "A turn.", "terms": ["A1"], "interpretation": "As flown.", "confidence": 90,
+         "example": {"position": "CAPTAIN", "base": "JFK", "month": "2026-01", "hourly_rate": 60, "lines": [{"term": "A1", "quantity": 1, "amount": 1}],
+                     "trips": [{"pickup": "OPEN_TIME", "duties": [{"report": "2026-01-05 08:00", "release": "12:00", "legs": [
+                         {"leg": "JFK-BOS", "scheduled": "09:00-10:00", "actual": "09:05-10:05", "code": "WX", "aircraft": "A320", "status": "ARRIVED"}]}]}]}},
+    ],
 }  # fmt: skip
 
 
@@ -177,6 +183,16 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path] if isinstance(value, str | int) else []
 
 
+def tried_examples(attack: Attack, document: dict[str, Any]) -> None:
+    """What an example is refused with comes as a row; never that a statement was built of its words."""
+    try:
+        with attack.attempt() as conn:
+            found = conn.execute("select code from rules.test_contract(%s::jsonb)", (json.dumps(document),)).fetchall()
+    except psycopg.Error:
+        return
+    assert not BUILT_OF_WORDS & {row["code"] for row in found}, document
+
+
 @pytest.mark.parametrize("where", ["every place", "every name"])
 def test_hostile_contract(attack: Attack, note: Note, where: str) -> None:
     """Hostile words at every place of a contract that is compiled to SQL"""
@@ -185,6 +201,7 @@ def test_hostile_contract(attack: Attack, note: Note, where: str) -> None:
         attack.refused("select rules.load_contract(%s::jsonb)", (json.dumps(CONTRACT),))
         return
     function = {"name": "rules.load_contract", "types": ["jsonb"], "variadic": False}
+    trial = {**function, "name": "rules.test_contract"}
     for word in HOSTILE:
         if where == "every name":
             document = json.loads(json.dumps(CONTRACT))
@@ -197,7 +214,11 @@ def test_hostile_contract(attack: Attack, note: Note, where: str) -> None:
             for step in path[:-1]:
                 at = at[step]
             at[path[-1]] = word
-            call(attack, function, [json.dumps(document)])
+            if path[0] == "interpretations":
+                call(attack, trial, [json.dumps(document)])
+                tried_examples(attack, document)
+            else:
+                call(attack, function, [json.dumps(document)])
     with attack.attempt() as conn:  # control: the contract itself is taken
         conn.execute("select rules.load_contract(%s::jsonb)", (json.dumps(CONTRACT),))
     note("no syntax error, nothing of others")

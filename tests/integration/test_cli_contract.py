@@ -17,6 +17,7 @@ import yaml
 
 from crewpay_sync.database import Target
 from crewpay_sync.tenants import ensure_enterprise, ensure_standard_logins
+from tests.tenants import add_airports
 
 Crewpay = Callable[..., subprocess.CompletedProcess[str]]
 SAMPLE = Path(str(resources.files("crewpay_sync").joinpath("samples", "contract.yaml")))
@@ -44,6 +45,12 @@ def loaded(crewpay: Crewpay) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     data: dict[str, Any] = json.loads(done.stdout)["data"]
     return data
+
+
+@pytest.fixture(scope="module")
+def airports(database: Target) -> None:
+    with closing(database.connect(autocommit=True)) as conn:
+        add_airports(conn)
 
 
 def changed_sample(tmp_path: Path) -> Path:
@@ -88,6 +95,44 @@ def test_an_export_loaded_again_changes_nothing(
     assert crewpay("diff", file).returncode == 0
     done = json.loads(crewpay("load", file, "--json").stdout)["data"]
     assert (done["added"], done["changed"], done["generation"]) == (0, 0, loaded["generation"])
+
+
+def interpreted(tmp_path: Path, amount: float) -> Path:
+    """A red-eye of 4:00 from 21:00: 3:00 of it between 22:00 and 06:00 pay half a rate more, 3 x 97.10 x 0.5 in the 14th year."""
+    file = tmp_path / "interpreted.yaml"
+    file.write_text(
+        yaml.safe_dump({"interpretations": [{
+            "code": "red-eye", "scenario": "A leg into the night.", "terms": ["ALPA_Section_12.C"],
+            "interpretation": "Block inside 22:00 to 06:00 of the departure airport is paid half a rate more.", "confidence": 90,
+            "example": {
+                "position": "CAPTAIN", "base": "JFK", "month": "2013-01",
+                "duties": [{"report": "2013-01-08 20:00", "release": "01:15", "legs": [{"leg": "JFK-MIA", "scheduled": "21:00-01:00"}]}],
+                "lines": [{"term": "ALPA_Section_12.C", "quantity": 180, "amount": amount}],
+            },
+        }]}),
+        encoding="utf-8",
+    )  # fmt: skip
+    return file
+
+
+def test_examples_are_tried_before_and_after_loading(
+    crewpay: Crewpay, loaded: dict[str, Any], tmp_path: Path, airports: None
+) -> None:
+    done = crewpay("test", interpreted(tmp_path, 145.65))
+    assert (done.returncode, done.stdout) == (0, "holds  red-eye\n"), done.stderr
+    wrong = crewpay("test", interpreted(tmp_path, 145.66), "--json")
+    found = json.loads(wrong.stdout)
+    assert (wrong.returncode, found["status"]) == (1, "findings")
+    assert [(row["interpretation_code"], row["holds"], row["code"]) for row in found["data"]] == [
+        ("red-eye", False, "CP222")
+    ]
+    assert json.loads(crewpay("test", "--json").stdout)["data"] == [], "nothing of it stays"
+    file = interpreted(tmp_path, 145.65)
+    assert crewpay("diff", file).returncode == 1
+    assert json.loads(crewpay("load", file, "--json").stdout)["data"]["interpretations"] == 1
+    assert json.loads(crewpay("load", file, "--json").stdout)["data"]["interpretations"] == 0
+    assert crewpay("diff", file).returncode == 0
+    assert crewpay("test").stdout == "holds  red-eye\n"
 
 
 def test_a_refused_file_names_clause_and_place(
