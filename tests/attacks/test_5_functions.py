@@ -187,7 +187,9 @@ def tried_examples(attack: Attack, document: dict[str, Any]) -> None:
     """What an example is refused with comes as a row; never that a statement was built of its words."""
     try:
         with attack.attempt() as conn:
-            found = conn.execute("select code from rules.test_contract(%s::jsonb)", (json.dumps(document),)).fetchall()
+            found = conn.execute(
+                "select code from rules.test_contract(%s::jsonb)", (json.dumps(document),)
+            ).fetchall()
     except psycopg.Error:
         return
     assert not BUILT_OF_WORDS & {row["code"] for row in found}, document
