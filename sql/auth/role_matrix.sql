@@ -699,8 +699,8 @@ from (values
   ('view', 'pay.pay_lines', '{crewpay_admin,crewpay_bi,crewpay_crew,crewpay_payroll,crewpay_service}', 'select'),
   ('view', 'platform.audit_log', '{crewpay_admin}', 'select'),
   ('view', 'review.discrepancy_rollup', '{crewpay_admin,crewpay_payroll,crewpay_service}', 'select'),
+  ('view', 'rules.guidance', '{crewpay_admin,crewpay_crew,crewpay_payroll,crewpay_service}', 'select'),
   ('view', 'rules.known_facts', '{crewpay_admin,crewpay_definer,crewpay_payroll,crewpay_service}', 'select')
-  ('view', 'rules.guidance', '{crewpay_admin,crewpay_crew,crewpay_payroll,crewpay_service}', 'select')
 ) as m (kind, object, roles, rights)
 cross join unnest(m.roles::text[]) as r (role);
 comment on view auth.role_matrix is 'What roles may do, as stated; auth.role_rights is what they may do in fact.';

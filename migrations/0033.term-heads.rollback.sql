@@ -1,0 +1,2 @@
+-- Nothing called it.
+select;
