@@ -84,7 +84,8 @@ begin
       select max(g.generation)
       from graph.generations as g
       where g.enterprise_id = v_enterprise and g.accepted_at <= coalesce(p_at, clock_timestamp())))
-    || jsonb_build_object('interpretations', rules.interpretation_documents(v_enterprise));
+    || (select case when i.listed = '[]' then '{}' else jsonb_build_object('interpretations', i.listed) end
+      from rules.interpretation_documents(v_enterprise) as i (listed));
 end
 $$;
 alter function rules.export_contract(date, timestamptz) owner to crewpay_definer;
