@@ -144,6 +144,7 @@ def as_yaml(document: dict[str, Any]) -> str:
             for row in document[part]
         ]
         for part in KEYS
+        if part in document
     }
     return yaml.dump(written, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=160)
 
