@@ -238,7 +238,9 @@ begin
       p_quantity.value_type, p_quantity.unit, true, v_needs)::rules.sql_expression;
   end if;
   v_inside := case when v_is_interval then '(' || v_overlap || ')'
-    else format('(case when (%3$s) = (%4$s) then 0 else (%1$s)::numeric * (%2$s) / ((%3$s) - (%4$s)) end)', p_quantity.sql, v_overlap, v_end, v_start) end;
+    -- Most nodes lie outside: no division for these.
+    else format('(case when (%3$s) = (%4$s) or ((%2$s) = 0 and (%1$s) is not null) then 0 else (%1$s)::numeric * (%2$s) / ((%3$s) - (%4$s)) end)',
+      p_quantity.sql, v_overlap, v_end, v_start) end;
   if p_level = 'leg' and v_end = 'leg_in_at' then
     -- A leg that never arrived is missing its time only where its schedule touches the window.
     -- A ground activity has no block, and lasts from report to release.

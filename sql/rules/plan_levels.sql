@@ -52,9 +52,7 @@ declare
   v_sql text;
 begin
   select string_agg('t' || t.term_no, ', ' order by t.priority, t.term_code, t.term_no),
-    string_agg(format('when t%1$s = greatest(%2$s) then %1$s', t.term_no,
-      (select string_agg('t' || o.term_no, ', ') from unnest(p_terms) as o
-        where o.level = p_level and o.kind = 'credit' and o.combine = 'greatest')), ' ' order by t.priority, t.term_code, t.term_no)
+    string_agg(format('when t%1$s then %1$s', t.term_no), ' ' order by t.priority, t.term_code, t.term_no)
   into v_candidates, v_winner
   from unnest(p_terms) as t
   where t.level = p_level and t.kind = 'credit' and t.combine = 'greatest';
@@ -68,7 +66,7 @@ begin
 
   v_sql := format(E'select n.*%s%s\nfrom (%s) as n',
     case when v_candidates is null then ', 0::numeric as excess, null::smallint as winner'
-      else format(', greatest(0, greatest(%s) - base_credit) as excess, (case when greatest(%1$s) > base_credit then case %s end end)::smallint as winner',
+      else format(', greatest(0, greatest(%s) - base_credit) as excess, (case when greatest(%1$s) > base_credit then case greatest(%1$s) %2$s end end)::smallint as winner',
         v_candidates, v_winner) end
     || format(', base_credit%s%s%s as %s',
       case when v_candidates is null then '' else format(' + greatest(0, greatest(%s) - base_credit)', v_candidates) end,

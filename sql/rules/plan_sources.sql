@@ -200,8 +200,8 @@ from (
 ) as zones
 cross join lateral %s as o$q$,
     case when p_all_airports then '
-    union select f.origin_airport from @flights@ as f where f.enterprise_id = @enterprise@ and f.scheduled_departure between @lo@ and @hi@
-    union select f.destination_airport from @flights@ as f where f.enterprise_id = @enterprise@ and f.scheduled_departure between @lo@ and @hi@'
+    union select f.origin_airport from @flights@ as f where f.enterprise_id = @enterprise@ and f.scheduled_departure between @lo@ and @hi@@flights_of_crew@
+    union select f.destination_airport from @flights@ as f where f.enterprise_id = @enterprise@ and f.scheduled_departure between @lo@ and @hi@@flights_of_crew@'
     else '' end,
     case when rules.looks_back(p_settings) then 'crew.zone_segments(zones.time_zone, @lo@, @hi@)' else 'crew.zone_offsets(zones.time_zone, @lo@, @hi@)' end), p_settings)
 $$;
@@ -281,7 +281,11 @@ as $$
   select case when rules.looks_back(p_settings) then rules.leg_history(source.statement, p_settings, p_columns) else source.statement end
   from (select format($q$  select
     p.*,
-    a.leg_no, a.activity::text, a.position::text, a.activity = 'FLIGHT' as is_flight,
+    a.leg_no,
+    -- The name of an enum's value is looked up for each row; that of most legs is known here.
+    case a.activity when 'FLIGHT' then 'FLIGHT' else a.activity::text end as activity,
+    case a.position when 'OPERATING' then 'OPERATING' else a.position::text end as position,
+    a.activity = 'FLIGHT' as is_flight,
     a.published_credit_minutes as published_credit,%14$s
     %11$s as report_at,
     coalesce(%5$s, f.in_at + %1$s, f.scheduled_in_at + %1$s) as release_at,

@@ -44,8 +44,11 @@ language sql
 immutable
 parallel safe
 return case
+  when p_start + p_end is null then null
+  -- Most intervals are nowhere near the date, on whatever clock (no zone is sixteen hours from UTC).
+  when p_end <= p_day * 1440 - 960 or p_start >= p_day * 1440 + 2400 then 0
   -- Before the clock change and after it, each on its own offset: exact where the change falls inside the window.
-  when p_start + p_end is not null then
+  else
     greatest(0, least(p_end, p_change, p_day * 1440 + p_to - p_offset) - greatest(p_start, p_day * 1440 + p_from - p_offset))
     + greatest(0, least(p_end, p_day * 1440 + p_to - p_offset_after) - greatest(p_start, p_change, p_day * 1440 + p_from - p_offset_after))
 end;
