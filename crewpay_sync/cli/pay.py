@@ -169,11 +169,15 @@ def crew_keys(conn: psycopg.Connection[Any], employees: Sequence[str]) -> list[U
     return [row["id"] for row in found]
 
 
-def run_on_one_snapshot(conn: psycopg.Connection[Any], period: UUID, crew: list[UUID] | None) -> Row:
-    """One pay.run() that reads every fact as of one moment; CP210 when another run got in between."""
+def run_on_one_snapshot(
+    conn: psycopg.Connection[Any], period: UUID, crew: list[UUID] | None, *, refresh: bool = False
+) -> Row:
+    """One pay.run() or pay.refresh() that reads every fact as of one moment; CP210 when another run got in between."""
     conn.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
     try:
         with conn.transaction():
+            if refresh:
+                return rows(conn, "refresh", {"period": period})[0]
             return rows(conn, "run", {"period": period, "crew": crew})[0]
     except psycopg.errors.SerializationFailure as error:
         raise CrewPayError(
@@ -191,6 +195,7 @@ def run_period(
     *,
     slug: str = "",
     workers: int = 1,
+    refresh: bool = False,
 ) -> Row:
     """Runs one period as the session's principal; counts, seconds and the first findings."""
     name = f"{period['start_date']} to {period['end_date']}"
@@ -199,7 +204,7 @@ def run_period(
         if workers > 1:
             run = run_on_workers(conn, open_worker, slug, period["id"], workers)
         else:
-            run = run_on_one_snapshot(conn, period["id"], crew)
+            run = run_on_one_snapshot(conn, period["id"], crew, refresh=refresh)
     seconds = round(time.monotonic() - started, 2)
     findings = []
     if run["finding_count"]:
@@ -208,7 +213,7 @@ def run_period(
         "period": name, "crew": run["crew_count"], "legs": run["leg_count"], "lines": run["line_count"],
         "amount": run["total_amount"], "currency": rows(conn, "currency")[0]["currency"], "seconds": seconds,
         "findings": run["finding_count"], "run_id": run["id"], "as_of": run["as_of"],
-        "result_hash": run["result_hash"], "first_findings": findings,
+        "result_hash": run["result_hash"], "refreshed": run.get("refreshed"), "first_findings": findings,
     }  # fmt: skip
 
 
@@ -276,6 +281,34 @@ def run(
         print_table(
             done,
             columns=["period", "crew", "legs", "lines", "amount", "currency", "seconds", "findings"],
+        )
+        for summary in done:
+            print_findings(summary)
+    if found:
+        sys.exit(FINDINGS)
+
+
+@pay.command()
+@click.argument("period", type=parse_when, required=False, metavar="[PERIOD]")
+@enterprise_option
+@json_option
+def refresh(period: When | None, enterprise: str | None, as_json: bool) -> None:
+    """Compute again only those crew members whose facts, terms or adjustments have changed, and publish in one step.
+
+    PERIOD is a month (2013-01: all its periods, in order) or a day; without one, the newest open period. The result is
+    that of a run of everybody. Exit code 1: something could not be paid; see the findings.
+    """
+    with closing(open_database()) as conn:
+        slug = choose_enterprise(conn, enterprise)
+        with act_as(conn, slug, "payroll") as login:
+            done = [run_period(conn, chosen, refresh=True) for chosen in chosen_periods(conn, period)]
+    found = sum(summary["findings"] for summary in done)
+    if as_json:
+        print_json(done, status="findings" if found else "ok", enterprise=slug, login=login)
+    else:
+        print_table(
+            done,
+            columns=["period", "refreshed", "crew", "lines", "amount", "currency", "seconds", "findings"],
         )
         for summary in done:
             print_findings(summary)

@@ -49,6 +49,11 @@ left join crew.crew_members c on c.enterprise_id = auth.enterprise_id() and c.em
 select r.id, r.crew_count, r.leg_count, r.line_count, r.total_amount, r.finding_count, r.result_hash, r.as_of
 from pay.run(auth.enterprise_id(), %(period)s, %(crew)s) as r;
 
+-- name: refresh
+select r.id, r.crew_count, r.leg_count, r.line_count, r.total_amount, r.finding_count, r.result_hash, r.as_of,
+  coalesce(cardinality(r.refreshed_crew), r.crew_count) as refreshed
+from pay.refresh(auth.enterprise_id(), %(period)s) as r;
+
 -- name: findings
 select
   f.code, m.employee_id,

@@ -225,8 +225,10 @@ begin
   end if;
   if v_run.result_hash <> pay.result_hash(p_period.enterprise_id, p_period.id)
     or exists (
-      select from pay.pay_calculations as c
-      where c.enterprise_id = p_period.enterprise_id and c.pay_period_id = p_period.id and c.run_id <> v_run.id) then
+      select
+      from pay.pay_calculations as c
+      join pay.pay_runs as r on r.enterprise_id = c.enterprise_id and r.id = c.run_id
+      where c.enterprise_id = p_period.enterprise_id and c.pay_period_id = p_period.id and not r.whole_period) then
     raise exception using
       errcode = 'CP313',
       message = 'the results have changed since the run of the whole period',
@@ -314,7 +316,7 @@ begin
   returning * into v_approval;
   update pay.pay_calculations as c
   set validated_at = now(), validated_by = audit.actor()
-  where c.enterprise_id = v_enterprise and c.pay_period_id = v_period.id and c.run_id = p_run;
+  where c.enterprise_id = v_enterprise and c.pay_period_id = v_period.id;
   perform set_config('app.reason', v_before, true);
   return v_approval;
 end

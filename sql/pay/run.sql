@@ -105,6 +105,15 @@ as $$
 $$;
 comment on function pay.time_zone_version() is 'Fingerprint of the server''s time zone data, stored with each run.';
 
+create or replace function pay.engine_version()
+returns text
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+return '1';
+comment on function pay.engine_version() is 'Version of the engine, stored with each run; raised when the same facts and terms would give other lines.';
+
 -- The run's row, visible to nobody until it is committed or published.
 create or replace function pay.new_run(p_enterprise uuid, p_period uuid, p_whole_period boolean)
 returns pay.pay_runs
@@ -113,7 +122,7 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
   insert into pay.pay_runs (enterprise_id, pay_period_id, kind, whole_period, engine_version, time_zone_version, requested_by, requested_by_person)
-  values (p_enterprise, p_period, 'REGULAR', p_whole_period, '1', pay.time_zone_version(), session_user, auth.person())
+  values (p_enterprise, p_period, 'REGULAR', p_whole_period, pay.engine_version(), pay.time_zone_version(), session_user, auth.person())
   returning *
 $$;
 comment on function pay.new_run(uuid, uuid, boolean) is
@@ -280,7 +289,7 @@ begin
       and c.id not in (
         select r.crew_member_id
         from pay.pay_calculations as r
-        where r.enterprise_id = p_run.enterprise_id and r.pay_period_id = p_period.id and r.run_id = p_run.id)
+        where r.enterprise_id = p_run.enterprise_id and r.pay_period_id = p_period.id)
     limit 5
   ) as c;
   if v_missing is not null then
@@ -292,7 +301,7 @@ begin
 end
 $$;
 comment on function pay.check_run(pay.pay_runs, pay.pay_periods, uuid[]) is
-'Coverage: everybody employed in the period has a result of the run. Sums and citations are enforced by constraints and construction.
+'Coverage: everybody employed in the period has a result; those it replaces are gone by then. Sums and citations are enforced by constraints and construction.
 Raises CP212.';
 
 -- Checks, then the flip: counts and hashes into the run's row, which is published, and the last one superseded.
@@ -341,7 +350,7 @@ begin
         sha256(uuid_send(c.crew_member_id) || array_send(c.line_term) || array_send(c.line_node) || array_send(c.line_quantity) || array_send(c.line_cents)),
         ''::bytea order by c.crew_member_id), '')), 'hex') as result_hash
     from pay.pay_calculations as c
-    where c.enterprise_id = p_run.enterprise_id and c.pay_period_id = p_run.pay_period_id and c.run_id = p_run.id
+    where c.enterprise_id = p_run.enterprise_id and c.pay_period_id = p_run.pay_period_id and (p_run.whole_period or c.run_id = p_run.id)
   ) as totals
   where r.enterprise_id = p_run.enterprise_id and r.id = p_run.id
   returning r.* into v_run;
@@ -370,16 +379,21 @@ declare
   v_run pay.pay_runs;
   v_legs bigint;
   v_inputs text;
+  v_snapshot pg_snapshot;
 begin
   perform auth.require_role('payroll', 'admin', 'service_role', 'jobs');
   perform auth.require_enterprise(p_enterprise);
   v_period := pay.lock_period(p_enterprise, p_period);
+  v_snapshot := pg_current_snapshot();
   v_run := pay.new_run(p_enterprise, p_period, p_crew is null);
   perform pay.supersede(p_enterprise, p_period, p_crew);
 
   select sum(c.leg_count), string_agg('|' || c.ruleset_hash || ':' || c.input_sum, '' order by c.group_no)
   into v_legs, v_inputs
   from pay.compute(v_run, v_period, pay.plan_tokens(p_enterprise, v_period, p_crew), 'pay.pay_calculations', 1, 1) as c;
+  if p_crew is null then
+    perform pay.clear_marks(p_enterprise, p_period, v_snapshot);
+  end if;
   return pay.finish_run(v_run, v_period, p_crew, v_legs, v_inputs);
 end
 $$;

@@ -155,7 +155,7 @@ comment on function pay.stage(uuid, uuid, jsonb) is
 'Runs a ruleset''s plan into temporary tables _zones, _people, _legs, _duties, _days, _trips, _credit, _months and other spans, _lines, _findings.
 p_enterprise: tenant; p_ruleset: ruleset; p_tokens: from pay.plan_tokens().';
 
--- One result row per staged crew member, its lines as arrays in term and node order.
+-- One result row per staged crew member, its lines as arrays in term and node order (two duties of one report share a node).
 create or replace function pay.results_sql(p_enterprise uuid, p_ruleset uuid)
 returns text
 language sql
@@ -197,7 +197,7 @@ left join (
     array_agg(node) as line_node,
     array_agg(quantity) as line_quantity,
     array_agg(cents) as line_cents
-  from (select no, term_no, node, trim_scale(quantity) as quantity, cents from _lines where cents <> 0%7$s order by no, term_no, node) as ordered
+  from (select no, term_no, node, trim_scale(quantity) as quantity, cents from _lines where cents <> 0%7$s order by no, term_no, node, quantity, cents) as ordered
   group by no
 ) as l on l.no = p.no$q$,
     coalesce(array_agg(t.term_no) filter (where t.component = 'flight_pay'), '{}'),

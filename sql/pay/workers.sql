@@ -287,6 +287,7 @@ begin
   select
     coalesce(max(g.slices), 0) as slices,
     coalesce(bool_and(g.complete), false) and count(distinct g.snapshot) = 1 as complete,
+    max(g.snapshot) as snapshot,
     sum(g.leg_count)::bigint as leg_count,
     string_agg('|' || g.ruleset_hash || ':' || g.input_sum, '' order by g.group_no) as inputs
   into v_slices
@@ -309,6 +310,7 @@ begin
   perform pay.move_slices(v_run);
   perform pay.number_findings(v_run, v_slices.slices);
   delete from pay.run_slices as s where s.enterprise_id = v_run.enterprise_id and s.run_id = v_run.id;
+  perform pay.clear_marks(v_run.enterprise_id, v_run.pay_period_id, v_slices.snapshot::pg_snapshot);
 
   return pay.finish_run(v_run, v_period, null, v_slices.leg_count, v_slices.inputs);
 end
