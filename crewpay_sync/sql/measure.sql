@@ -24,6 +24,23 @@ from pay.run(auth.enterprise_id(), %(period)s, (
   select array_agg(c.id)
   from (select c.id from crew.crew_members c where c.enterprise_id = auth.enterprise_id() order by md5(c.employee_id) limit %(count)s) c)) r;
 
+-- name: delay_flights
+-- As operator: every tenth flight arrives a minute later.
+with delayed as (
+  update crew.flights as f set actual_arrival = f.actual_arrival + interval '1 minute' where mod(hashtext(f.id::text), 10) = 0 returning f.id
+)
+select count(*) as flights from delayed;
+
+-- name: raise_some
+-- As operator: one of so many crew members gets a dollar more.
+with raised as (
+  update crew.crew_members as c set base_hourly_rate = c.base_hourly_rate + 1 where mod(hashtext(c.employee_id), %(share)s) = 0 returning c.id
+)
+select count(*) as crew from raised;
+
+-- name: refresh
+select r.id from pay.refresh(auth.enterprise_id(), %(period)s) as r;
+
 -- name: compile
 -- As operator: the terms of the largest group of positions, compiled and assembled, as if nothing were stored.
 select count(*) as steps

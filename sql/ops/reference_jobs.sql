@@ -20,6 +20,8 @@ with listed (name, schedule, command, per_enterprise, max_lateness, max_duration
       'Looks for discrepancies of crew members whose result is new.'),
     ('review-detect', '0 4 * * *', 'select review.detect_all()', true, interval '2 hours', interval '1 hour',
       'Looks for discrepancies in all open and recent periods.')
+    ('pay-refresh', '*/2 * * * *', 'select pay.refresh_open_periods()', true, interval '30 minutes', interval '15 minutes',
+      'Computes again whose facts, terms or adjustments have changed in an open period that was run.')
 ),
 gone as (
   delete from ops.jobs as j

@@ -2,8 +2,8 @@
 -- a run clears the marks of transactions that its snapshot saw, pay.refresh() computes only who is marked.
 --
 -- Marks are only added, never merged: writers don't wait for each other nor for a run. Marking too much costs a computation, marking
--- too little would leave wrong pay standing, so in doubt it is marked: a fact marks every open period from its own up to thirteen
--- months on, since a term may look back over a year.
+-- too little would leave wrong pay standing, so in doubt it is marked: a fact marks every open period from its own up to three years
+-- on, since a rolling measure may look back over 999 days from a trip that began two months before.
 -- Triggers run as the owner: an operator, who has no tenant, changes inputs too.
 
 create or replace function pay.mark_crew(p_enterprises uuid[], p_crew uuid[], p_days date[], p_cause text)
@@ -12,14 +12,21 @@ language sql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
+  -- Of a period without results everybody is to be computed; one mark says to a run in progress that it has not seen all.
   insert into pay.dirty_marks (enterprise_id, pay_period_id, crew_member_id, cause)
-  select distinct p.enterprise_id, p.id, touched.crew_member_id, p_cause
+  select distinct p.enterprise_id, p.id, case when p.has_results then touched.crew_member_id end, p_cause
   from unnest(p_enterprises, p_crew, p_days) as touched (enterprise_id, crew_member_id, day)
-  join pay.pay_periods as p
+  join (
+    select o.enterprise_id, o.id, o.contract_month, o.end_date, exists (
+      select
+      from pay.pay_runs as r
+      where r.enterprise_id = o.enterprise_id and r.pay_period_id = o.id and r.kind = 'REGULAR' and r.state = 'published' and r.whole_period
+    ) as has_results
+    from pay.pay_periods as o
+    where o.status in ('OPEN', 'PROCESSING') and o.enterprise_id = any (p_enterprises)
+  ) as p
     on p.enterprise_id = touched.enterprise_id
-    and p.status in ('OPEN', 'PROCESSING')
-    and (touched.day is null
-      or touched.day between (p.contract_month - interval '13 months')::date and p.end_date + 3)
+    and (touched.day is null or touched.day between p.contract_month - 1092 and p.end_date + 3)
 $$;
 comment on function pay.mark_crew(uuid[], uuid[], date[], text) is
 'Marks crew members in every open period that their facts can touch.
@@ -254,6 +261,28 @@ $$;
 comment on function pay.tg_mark_rules() is
 'Statement trigger after changes of terms: marks the open periods of their enterprises; who is touched, the rulesets say. Runs as the owner.';
 
+-- Contract months that have periods stay as they are; those before them say where a quarter or a year begins.
+create or replace function pay.tg_mark_contract_months()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_enterprises uuid[];
+begin
+  if tg_op = 'DELETE' then
+    select array_agg(distinct o.enterprise_id) into v_enterprises from old_rows as o;
+  else
+    select array_agg(distinct n.enterprise_id) into v_enterprises from new_rows as n;
+  end if;
+  perform pay.mark_everybody(coalesce(v_enterprises, '{}'), 'crew.contract_months');
+  return null;
+end
+$$;
+comment on function pay.tg_mark_contract_months() is
+'Statement trigger after changes of contract months: marks everybody in the open periods of their enterprises. Runs as the owner.';
+
 create or replace function pay.tg_mark_graph()
 returns trigger
 language plpgsql
@@ -381,6 +410,15 @@ comment on trigger union_contract_terms_90_dirty_updated on rules.union_contract
 create or replace trigger union_contract_terms_90_dirty_deleted after delete on rules.union_contract_terms
   referencing old table as old_rows for each statement execute function pay.tg_mark_rules();
 comment on trigger union_contract_terms_90_dirty_deleted on rules.union_contract_terms is 'Marks the open periods.';
+create or replace trigger contract_months_90_dirty_inserted after insert on crew.contract_months
+  referencing new table as new_rows for each statement execute function pay.tg_mark_contract_months();
+comment on trigger contract_months_90_dirty_inserted on crew.contract_months is 'Marks everybody when quarters and years may begin elsewhere.';
+create or replace trigger contract_months_90_dirty_updated after update on crew.contract_months
+  referencing new table as new_rows for each statement execute function pay.tg_mark_contract_months();
+comment on trigger contract_months_90_dirty_updated on crew.contract_months is 'Marks everybody when quarters and years may begin elsewhere.';
+create or replace trigger contract_months_90_dirty_deleted after delete on crew.contract_months
+  referencing old table as old_rows for each statement execute function pay.tg_mark_contract_months();
+comment on trigger contract_months_90_dirty_deleted on crew.contract_months is 'Marks everybody when quarters and years may begin elsewhere.';
 create or replace trigger generations_90_dirty_updated after update on graph.generations
   referencing new table as new_rows for each statement execute function pay.tg_mark_graph();
 comment on trigger generations_90_dirty_updated on graph.generations is 'Marks the open periods when a generation of the rule graph is accepted.';
@@ -412,3 +450,30 @@ $$;
 comment on function pay.clear_marks(uuid, uuid, pg_snapshot) is
 'Clears the marks of a period that a run has taken account of.
 p_enterprise: tenant; p_period: period; p_snapshot: what the run saw at least.';
+
+-- A month's later periods take back what an earlier one paid in advance: they rest on its results, not on facts alone.
+create or replace function pay.mark_later(p_run pay.pay_runs, p_period pay.pay_periods)
+returns void
+language sql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into pay.dirty_marks (enterprise_id, pay_period_id, crew_member_id, cause)
+  select c.enterprise_id, later.id, c.crew_member_id, 'pay.pay_calculations'
+  from pay.pay_calculations as c
+  join pay.pay_periods as later
+    on later.enterprise_id = c.enterprise_id
+    and later.contract_month = p_period.contract_month
+    and later.start_date > p_period.start_date
+    and later.status in ('OPEN', 'PROCESSING')
+  where c.enterprise_id = p_run.enterprise_id
+    and c.pay_period_id = p_run.pay_period_id
+    and c.run_id = p_run.id
+    and exists (
+      select
+      from rules.ruleset_terms as t
+      where t.enterprise_id = c.enterprise_id and t.ruleset_id = c.ruleset_id and t.kind = 'advance')
+$$;
+comment on function pay.mark_later(pay.pay_runs, pay.pay_periods) is
+'Marks in the month''s later periods whoever a run has computed, where the contract pays in advance.
+p_run: the run; p_period: its period.';

@@ -134,6 +134,62 @@ input_hash are of what it read. Where nothing changed the last run stands and is
 p_enterprise: tenant; p_period: an open pay period.
 Raises CP210 (a run is in progress), CP211 (period not open), CP212 (coverage), CP213 (no terms), CP214 (unknown period), CP201 to CP207 (terms).';
 
+-- What the scheduler does. A period whose results are being looked at (PROCESSING), or that nobody has run yet, is left alone.
+create or replace function pay.refresh_open_periods()
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set client_min_messages = warning
+as $$
+declare
+  v_enterprise uuid := auth.enterprise_id();
+  v_period record;
+  v_alert text;
+  v_code text;
+  v_message text;
+  v_refreshed integer := 0;
+begin
+  perform auth.require_role('payroll', 'admin', 'service_role', 'jobs');
+  for v_period in
+    select p.id, p.start_date, p.end_date
+    from pay.pay_periods as p
+    where p.enterprise_id = v_enterprise
+      and p.status = 'OPEN'
+      and exists (select from pay.dirty_marks as m where m.enterprise_id = p.enterprise_id and m.pay_period_id = p.id)
+      and exists (
+        select
+        from pay.pay_runs as r
+        where r.enterprise_id = p.enterprise_id and r.pay_period_id = p.id and r.kind = 'REGULAR' and r.state = 'published' and r.whole_period)
+    order by p.start_date
+  loop
+    v_alert := format('pay-refresh:%s', v_period.start_date);
+    begin
+      perform pay.refresh(v_enterprise, v_period.id);
+      v_refreshed := v_refreshed + 1;
+      perform ops.clear_alert(v_alert);
+    exception
+      when sqlstate 'CP210' then
+        -- Somebody is running it; the next turn finds what is left.
+        null;
+      when others then
+        get stacked diagnostics v_code = returned_sqlstate, v_message = message_text;
+        perform ops.raise_alert(v_alert, 'HIGH',
+          format('the pay of %s to %s is not up to date: %s', v_period.start_date, v_period.end_date, v_message), jsonb_build_object('code', v_code));
+    end;
+  end loop;
+  return v_refreshed;
+end
+$$;
+alter function pay.refresh_open_periods() owner to crewpay_definer;
+revoke all on function pay.refresh_open_periods() from public;
+grant execute on function pay.refresh_open_periods() to crewpay_payroll, crewpay_admin, crewpay_service, crewpay_jobs;
+comment on function pay.refresh_open_periods() is
+'Brings every OPEN period that was run and has changed since up to date (pay.refresh); returns how many. One that can''t be computed raises the
+alert pay-refresh:DAY and doesn''t keep the others from it; one that somebody is running is left to the next turn.
+Acts for the enterprise selected. Raises 42501.';
+
 -- The results that were in force with a run: its own, and those it carried over.
 create or replace function pay.results_of(p_run pay.pay_runs)
 returns setof pay.calculation_versions

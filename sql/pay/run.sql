@@ -317,6 +317,7 @@ begin
   perform pay.check_run(p_run, p_period, p_crew);
   perform pay.mark_adjustments_paid(p_run);
   perform pay.version_findings(p_run, p_period);
+  perform pay.mark_later(p_run, p_period);
 
   update pay.pay_runs as r
   set state = 'superseded'

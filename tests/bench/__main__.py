@@ -46,7 +46,7 @@ MONTH = date(2026, 7, 1)
 ENTERPRISE = "bench"
 SECONDS = {1_000: 0.5, 10_000: 2.0, 100_000: 25.0}  # promised, by crew members
 WAL_PER_LINE, HISTORY_RATIO, EXPONENT, SIMPLE_MS, MEMORY_MB = 40, 1.3, 1.15, 5.0, 1000
-ONE_MS, COMPILE_MS = 50, 30
+ONE_MS, COMPILE_MS, MARKING_RATIO = 50, 30, 1.3
 ELABORATE = sample_contract().with_name("elaborate_contract.yaml")
 
 Figure = dict[str, Any]
@@ -171,6 +171,7 @@ def size(
             ),
             figure(f"{label}: a group's terms compiled, best", compile_ms(one, 5), "ms", COMPILE_MS, 0),
         ]
+        figures += refreshed(one, label, again.best)
         figures += reads(one.conn, label, one.period)
         if against:
             figures += race(one, label, repeat)
@@ -196,6 +197,35 @@ def size(
             two_backends(elaborate, elsewhere)
         figures.append(figure(f"{label}, elaborate contract: two backends, best", elsewhere.best, "s"))
     return figures, first, pair
+
+
+def refreshed(db: Loaded, label: str, run_seconds: float) -> list[Figure]:
+    """What marking costs a writer, taking turns with the same update unmarked, and a refresh after 1 % of the crew changed."""
+    marked: list[float] = []
+    unmarked: list[float] = []
+    refresh: list[float] = []
+    with closing(db.target.connect(autocommit=True)) as operator:
+        for turn in range(6):
+            for into, mode in ((marked, "enable"), (unmarked, "disable")):
+                with operator.transaction(force_rollback=True):
+                    operator.execute(f"alter table crew.flights {mode} trigger flights_90_dirty_updated")  # type: ignore[call-overload]
+                    started = time.perf_counter()
+                    rows(operator, "delay_flights")
+                    if turn:
+                        into.append(time.perf_counter() - started)
+    for _ in range(4):
+        with db.conn.transaction(force_rollback=True):
+            db.conn.execute("reset session authorization")
+            rows(db.conn, "raise_some", {"share": 100})
+            with act_as(db.conn, ENTERPRISE, "payroll"):
+                started = time.perf_counter()
+                rows(db.conn, "refresh", {"period": db.period})
+                refresh.append(time.perf_counter() - started)
+    return [
+        figure(f"{label}: update of every tenth flight, marked, as a multiple of unmarked", min(marked) / min(unmarked), "×", MARKING_RATIO),
+        figure(f"{label}: refresh after 1 % of the crew changed, best", min(refresh), "s"),
+        figure(f"{label}: the same as a share of a run of everybody", min(refresh) / run_seconds, "×"),
+    ]  # fmt: skip
 
 
 def with_history(server: Target, tree: Tree, crew: int, repeat: int, one: Loaded, label: str) -> list[Figure]:

@@ -369,3 +369,82 @@ def test_refused(airline: Any, airlines: Callable[[], Any]) -> None:
             "select count(*) from pay.dirty_marks where enterprise_id <> %s", (airline.id,)
         ).fetchone()
     assert row == (0,), "nobody sees another airline's marks"
+
+
+ADVANCE: dict[str, Any] = {
+    "crew": {"ada": {"rate": 60}, "bo": {"rate": 60}},
+    "periods": [["2013-01-01", "2013-01-15"], ["2013-01-16", "2013-01-31"]],
+    "terms": {
+        "X_3.A": {"type": "leg_credit", "basis": "actual"},
+        "X_5.A": {"type": "monthly_guarantee", "hours": 10, "proration": "none"},
+        "X_4.A": {"type": "advance", "hours": {"*": [{"if": [{">=": [{"var": "month.projected_credit"}, 180]}, 0.7, 0.5]}, 10]}},
+    },
+    "duties": [
+        {"crew": crew, "report": "2013-01-10 08:00", "release": "17:00", "legs": [{"leg": "JFK-BOS", "scheduled": "09:00-11:00"}]}
+        for crew in ("ada", "bo")
+    ],
+}  # fmt: skip
+
+
+def test_what_was_paid_in_advance_reaches_the_later_period(airlines: Callable[[], Any]) -> None:
+    """Advance 0.5 x 10 h = 300.00, then 0.7 x 10 h = 420.00; the month pays 600.00, less the advance."""
+    airline = airlines()
+    airline.build(ADVANCE)
+    airline.load(airline.contract(ADVANCE))
+    for period in (1, 2):
+        airline.run(period)
+    refresh(airline, 2)
+    EDITS["actual arrival"](airline, "ada", 0)
+    EDITS["actual arrival"](airline, "ada", 0)
+    refresh(airline, 2)
+    assert airline.totals("ada", 2)["total"] == 300, "the first half is as it was"
+    refresh(airline, 1)
+    assert airline.totals("ada", 1)["total"] == 420
+    assert refresh(airline, 2)["refreshed_crew"] == [airline.crew["ada"]]
+    assert airline.totals("ada", 2)["total"] == 180
+    before = [refresh(airline, period)["result_hash"] for period in (1, 2)]
+    assert [airline.run(period)["result_hash"] for period in (1, 2)] == before
+
+
+def open_refreshed(airline: Any) -> int:
+    with airline.acting("payroll") as conn:
+        row = conn.execute("select pay.refresh_open_periods()").fetchone()
+    count: int = row[0]
+    return count
+
+
+def test_what_the_scheduler_does(airline: Any, airlines: Callable[[], Any]) -> None:
+    other = ready(airlines)
+    EDITS["rate"](other, "B", 1)
+    assert open_refreshed(airline) == 0, "nothing has changed here"
+    EDITS["rate"](airline, "B", 1)
+    assert open_refreshed(airline) == 2
+    assert (marks(airline), marks(other) > 0) == (0, True)
+    EDITS["rate"](airline, "B", 2)
+    airline.conn.execute(
+        "update pay.pay_periods set status = 'PROCESSING' where id = %s", (airline.periods[0],)
+    )
+    assert open_refreshed(airline) == 1, "what is being looked at stays as it is"
+
+
+def test_a_period_that_cannot_be_computed_is_an_alert(airline: Any) -> None:
+    airline.conn.execute(
+        "update rules.union_contract_terms set expiration_date = '2012-06-01', effective_date = '2012-01-01' where enterprise_id = %s",
+        (airline.id,),
+    )
+    assert open_refreshed(airline) == 0
+    found = airline.conn.execute(
+        "select alert_key, detail ->> 'code' from ops.alerts where enterprise_id = %s and state <> 'CLEARED' order by 1",
+        (airline.id,),
+    ).fetchall()
+    assert found == [("pay-refresh:2013-01-01", "CP213"), ("pay-refresh:2013-01-16", "CP213")]
+
+
+def test_contract_months_move_quarters(airline: Any) -> None:
+    assert marks(airline) == 0
+    airline.conn.execute(
+        "insert into crew.contract_months (enterprise_id, month, last_day) values (%s, '2012-12-02', '2012-12-31')",
+        (airline.id,),
+    )
+    assert marks(airline) == 2
+    compare(airline)
