@@ -342,7 +342,7 @@ begin
         and s.id in (
           select c.ruleset_id
           from pay.pay_calculations as c
-          where c.enterprise_id = p_run.enterprise_id and c.pay_period_id = p_run.pay_period_id and c.run_id = p_run.id)),
+          where c.enterprise_id = p_run.enterprise_id and c.pay_period_id = p_run.pay_period_id and (p_run.whole_period or c.run_id = p_run.id))),
     finding_count = (select count(*) from pay.run_findings as f where f.enterprise_id = p_run.enterprise_id and f.run_id = p_run.id),
     input_hash = encode(sha256(convert_to(p_inputs, 'UTF8')), 'hex')
   from (

@@ -15,7 +15,7 @@ as $$
       and r.id in (
         select c.ruleset_id
         from pay.pay_calculations as c
-        where c.enterprise_id = p_run.enterprise_id and c.pay_period_id = p_run.pay_period_id and c.run_id = p_run.id)
+        where c.enterprise_id = p_run.enterprise_id and c.pay_period_id = p_run.pay_period_id and (p_run.whole_period or c.run_id = p_run.id))
     group by r.enterprise_id, r.id
   ),
   approved as (
