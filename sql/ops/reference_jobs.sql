@@ -16,12 +16,12 @@ with listed (name, schedule, command, per_enterprise, max_lateness, max_duration
       'Alerts for jobs that are late, take too long or are not scheduled.'),
     ('pay-purge-runs', '*/15 * * * *', 'select pay.purge_runs()', false, interval '1 hour', interval '10 minutes',
       'Removes what pay runs left behind whose sessions died.'),
+    ('pay-refresh', '*/2 * * * *', 'select pay.refresh_open_periods()', true, interval '30 minutes', interval '15 minutes',
+      'Computes again whose facts, terms or adjustments have changed in an open period that was run.'),
     ('review-changed', '*/5 * * * *', 'select review.detect_changed()', true, interval '30 minutes', interval '15 minutes',
       'Looks for discrepancies of crew members whose result is new.'),
     ('review-detect', '0 4 * * *', 'select review.detect_all()', true, interval '2 hours', interval '1 hour',
       'Looks for discrepancies in all open and recent periods.')
-    ('pay-refresh', '*/2 * * * *', 'select pay.refresh_open_periods()', true, interval '30 minutes', interval '15 minutes',
-      'Computes again whose facts, terms or adjustments have changed in an open period that was run.')
 ),
 gone as (
   delete from ops.jobs as j
