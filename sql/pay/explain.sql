@@ -106,42 +106,6 @@ comment on function pay.leg_headings(uuid, bigint[], timestamptz) is
 'Legs for people: departure (minutes since 1970 UTC) and a line with flight, route, scheduled and actual times and block.
 p_enterprise: tenant; p_leg_nos: legs; p_as_of: facts on record then.';
 
--- Where the contract says nothing of its own, the rule graph decides where a term applies and which one gives way: said by name.
-create or replace function pay.graph_reasons(p_calculation pay.pay_calculations)
-returns table (generation bigint, term_no smallint, term_code text, reason text)
-language sql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-  with cited as (
-    select distinct on (u.term_code) r.graph_generation, t.term_no, u.term_code::text as term_code
-    from rules.rulesets as r
-    join rules.ruleset_terms as t on t.enterprise_id = r.enterprise_id and t.ruleset_id = r.id
-    join rules.union_contract_terms as u on u.enterprise_id = t.enterprise_id and u.id = t.term_id
-    where r.enterprise_id = p_calculation.enterprise_id
-      and r.id = p_calculation.ruleset_id
-      and t.term_no = any (p_calculation.line_term)
-    order by u.term_code, t.term_no
-  )
-  select c.graph_generation, c.term_no, c.term_code, format('applies to %s (%s): %s', s.name, s.id, s.description)
-  from cited as c
-  join graph.edges as e on e.enterprise_id = p_calculation.enterprise_id and e.generation = c.graph_generation
-    and e.kind = 'APPLIES_TO' and e.from_code = c.term_code
-  join graph.scenarios as s on s.enterprise_id = e.enterprise_id and s.generation = e.generation and s.id = e.to_code
-  union all
-  select c.graph_generation, c.term_no, c.term_code,
-    format('conflicts with %s, %s%s', case when e.from_code = c.term_code then e.to_code else e.from_code end,
-      e.properties ->> 'resolutionMethod', ': ' || (e.properties ->> 'notes'))
-  from cited as c
-  join graph.edges as e on e.enterprise_id = p_calculation.enterprise_id and e.generation = c.graph_generation
-    and e.kind = 'CONFLICTS_WITH' and c.term_code in (e.from_code, e.to_code)
-$$;
-revoke all on function pay.graph_reasons(pay.pay_calculations) from public;
-grant execute on function pay.graph_reasons(pay.pay_calculations) to crewpay_definer;
-comment on function pay.graph_reasons(pay.pay_calculations) is
-'What the rule graph says about the terms that a result cites: the scenarios they apply to, and what they conflict with.
-p_calculation: a result; its ruleset names the generation.';
-
 create or replace function pay.explain(p_crew_member uuid, p_period uuid)
 returns table (
   item_no integer, level text, node bigint, heading text, component pay.component, term_code text, label text,
@@ -177,6 +141,9 @@ begin
     from rules.ruleset_terms as t
     join rules.union_contract_terms as u on u.enterprise_id = t.enterprise_id and u.id = t.term_id
     where t.enterprise_id = v_calculation.enterprise_id and t.ruleset_id = v_calculation.ruleset_id
+  ),
+  conflicts as materialized (
+    select c.winner, c.loser, c.method from rules.ruleset_conflicts(v_calculation.enterprise_id, v_calculation.ruleset_id) as c
   ),
   leg_headings as materialized (
     select h.leg_no, h.departure_at, h.heading
@@ -303,13 +270,27 @@ begin
     select p.trip_at, p.report, p.leg_at, p.level, p.node, 2 as rank, t.term_no, null::text as heading, t.component, t.term_code, t.label,
       round((p.n ->> ('t' || t.term_no))::numeric, 6) as quantity,
       pay.quantity_arithmetic(t.expanded, p.n, round((p.n ->> ('t' || t.term_no))::numeric, 6), v_unit)
-        || case when (p.n ->> 'winner') is null then format(', not above %s', pay.quantity_text(round((p.n ->> 'base_credit')::numeric, 6), v_unit)) else '' end as arithmetic,
+        || case when (p.n ->> 'winner') is null then format(', not above %s', pay.quantity_text(round((p.n ->> 'base_credit')::numeric, 6), v_unit)) else '' end
+        || coalesce((
+          select format(', GREATEST: %s', w.term_code)
+          from terms as w
+          join conflicts as c on c.method = 'GREATEST' and (c.winner, c.loser) in ((w.term_code, t.term_code), (t.term_code, w.term_code))
+          where w.term_no = (p.n ->> 'winner')::integer
+          limit 1), '') as arithmetic,
       null::numeric as amount, 'lost' as outcome
     from placed as p
     join terms as t on t.level = p.level and t.competes
     where (p.n ->> ('t' || t.term_no)) is not null
       and (p.n ->> 'winner')::integer is distinct from t.term_no
       and p.level <> all (rules.span_levels())
+  ),
+  overruled as (
+    -- Clauses that would have applied at a node, and gave way there to another by the rule graph.
+    select p.trip_at, p.report, p.leg_at, p.level, p.node, 3 as rank, t.term_no, null::text as heading, t.component, t.term_code, t.label,
+      null::numeric as quantity, 'gives way to ' || o.winners as arithmetic, null::numeric as amount, 'overruled' as outcome
+    from pay.overruled(v_calculation, v_nodes) as o
+    join placed as p on p.level = o.level and p.node = o.node
+    join terms as t on t.term_no = o.term_no
   ),
   components as (
     select c.component, c.amount
@@ -324,8 +305,9 @@ begin
       'Total' as heading, null::pay.component as component, null::text as term_code, null::text as label, null::numeric as quantity, null::text as arithmetic,
       v_calculation.total_gross_pay::numeric as amount, 'total' as outcome
     union all
-    select 1, null, null, null, 'component', null, row_number() over (order by c.component)::integer, 0::smallint, null, c.component, null, null, null, null, c.amount, 'component'
+    select 1, null, null, null, 'component', null, row_number() over (order by o.place nulls last, c.component)::integer, 0::smallint, null, c.component, null, null, null, null, c.amount, 'component'
     from components as c
+    left join pay.component_order(v_calculation.enterprise_id, v_calculation.ruleset_id) as o on o.component = c.component
     union all
     select 0, null, null, null, coalesce(f.level, 'total'), f.node, 1 + row_number() over (order by f.finding_no)::integer, 0::smallint, f.code || ': ' || f.detail,
       null, u.term_code, null, null, null, null, 'finding'
@@ -343,6 +325,8 @@ begin
     select case when level = any (rules.span_levels()) then 3 else 2 end, h.* from paid as h
     union all
     select case when level = any (rules.span_levels()) then 3 else 2 end, h.* from lost as h
+    union all
+    select case when level = any (rules.span_levels()) then 3 else 2 end, h.* from overruled as h
     union all
     select 4, null, null, null, 'period', null, 0, 0::smallint, 'Adjustments', null, null, null, null, null, null, 'heading'
     where exists (select from adjustments)
@@ -372,6 +356,7 @@ comment on function pay.explain(uuid, uuid) is
 'The current result of a crew member and period explained: total, components, then trips, duties and legs with every line''s clause and arithmetic,
 the spans, adjustments with their reason, and what the rule graph says about the clauses.
 p_crew_member: crew members see only themselves; p_period: pay period.
-outcome: total, finding (what could not be paid, or was paid with a doubt), component, heading, paid (a line), lost (a candidate of a greatest-of that did not win), reason (why the clause
+outcome: total, finding (what could not be paid, or was paid with a doubt), component, heading, paid (a line), lost (a candidate of a greatest-of that did not win),
+overruled (a clause that gives way there to another, by the rule graph), reason (why the clause
 applies, by the rule graph).
 Raises CP214 (no result that you may see), 42501.';

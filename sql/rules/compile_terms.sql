@@ -2,6 +2,23 @@
 
 -- Conflicts of the rule graph as changes of conditions. PRIORITY, MOST_SPECIFIC and FAA_PREVAILS drop the loser where the
 -- winner's own condition holds (whether or not the winner is itself dropped); ADDITIVE turns the lesser into an add.
+create or replace function rules.wins_over(p_method text, p_term rules.union_contract_terms, p_other rules.union_contract_terms)
+returns boolean
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case p_method
+    when 'MOST_SPECIFIC' then (-rules.specificity(p_term.calculation_formula -> 'when'), p_term.priority, p_term.term_code)
+      < (-rules.specificity(p_other.calculation_formula -> 'when'), p_other.priority, p_other.term_code)
+    else (p_term.priority, p_term.term_code) < (p_other.priority, p_other.term_code)
+  end
+$$;
+comment on function rules.wins_over(text, rules.union_contract_terms, rules.union_contract_terms) is
+'Whether a term goes before another by a method of the rule graph: the lower priority number, then the code; by MOST_SPECIFIC more comparisons in its condition first.
+p_method: resolution method; p_term, p_other: the two.';
+
 create or replace function rules.conflict_losses(p_enterprise uuid, p_generation bigint, p_codes text[])
 returns table (winner text, loser text, method text, notes text)
 language sql
@@ -15,25 +32,12 @@ as $$
     e.properties ->> 'notes'
   from graph.edges as e
   join lateral (
-    select t.priority, rules.specificity(t.calculation_formula -> 'when') as specificity
-    from rules.terms_in_force(p_enterprise) as t
-    where t.term_code = e.from_code
-    order by t.effective_date desc
-    limit 1
-  ) as a on true
+    select t from rules.terms_in_force(p_enterprise) as t where t.term_code = e.from_code order by t.effective_date desc limit 1
+  ) as a (term) on true
   join lateral (
-    select t.priority, rules.specificity(t.calculation_formula -> 'when') as specificity
-    from rules.terms_in_force(p_enterprise) as t
-    where t.term_code = e.to_code
-    order by t.effective_date desc
-    limit 1
-  ) as b on true
-  cross join lateral (
-    select case e.properties ->> 'resolutionMethod'
-      when 'MOST_SPECIFIC' then (-a.specificity, a.priority, e.from_code) < (-b.specificity, b.priority, e.to_code)
-      else (a.priority, e.from_code) < (b.priority, e.to_code)
-    end as first_wins
-  ) as ranked
+    select t from rules.terms_in_force(p_enterprise) as t where t.term_code = e.to_code order by t.effective_date desc limit 1
+  ) as b (term) on true
+  cross join lateral (select rules.wins_over(e.properties ->> 'resolutionMethod', a.term, b.term)) as ranked (first_wins)
   where e.enterprise_id = p_enterprise
     and e.generation = p_generation
     and e.kind = 'CONFLICTS_WITH'
@@ -300,7 +304,7 @@ begin
     if v_winner is null then
       continue;
     end if;
-    v_condition := coalesce(v_winner -> 'gate', 'true'::jsonb);
+    v_condition := coalesce(nullif(v_winner -> 'gate', 'null'), 'true');
     if rules.level_rank(v_winner -> 'part' ->> 'level') > rules.level_rank(p_level) then
       v_condition := rules.qualify(v_condition, v_winner -> 'part' ->> 'level');
     elsif rules.level_rank(v_winner -> 'part' ->> 'level') < rules.level_rank(p_level) then

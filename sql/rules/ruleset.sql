@@ -243,6 +243,34 @@ comment on function rules.assemble_plan(rules.compiled_term[], crew.crew_positio
 'The plan of a ruleset: stages in order, each a SELECT that reads the ones before it.
 p_terms: from rules.compile_terms(); p_positions: positions it pays.';
 
+-- All that a compiled plan rests on: terms, the catalogue, the rule graph, the spans, and the compiler itself. What changes gets another
+-- hash, so a stored plan is never one of yesterday's.
+create or replace function rules.hash_of(
+  p_enterprise uuid, p_positions crew.crew_position[], p_span daterange, p_staged daterange, p_generation bigint)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select encode(sha256(convert_to(concat_ws('|',
+    'plan-1', p_span, p_staged, p_positions, p_generation,
+    (select string_agg(concat_ws(':', t.id, t.recorded_at, t.priority, t.effective_date, t.expiration_date, t.term_code, t.calculation_formula), ';' order by t.id)
+      from rules.terms_in_force(p_enterprise) as t
+      where t.applies_to && p_positions
+        and t.calculation_formula is not null and daterange(t.effective_date, t.expiration_date) && p_staged),
+    (select string_agg(concat_ws(':', f.level, f.name, f.value_type, f.unit, f.nullable, f.sums_upward, f.expression), ';' order by f.level, f.name) from rules.known_facts as f),
+    (select string_agg(concat_ws(':', ft.name, ft.kind, ft.template, ft.parameters, ft.required), ';' order by ft.name) from rules.formula_types as ft),
+    (select string_agg(concat_ws(':', s.id, s.level, s.pattern), ';' order by s.id) from graph.scenarios as s
+      where s.enterprise_id = p_enterprise and s.generation = p_generation),
+    (select string_agg(concat_ws(':', e.kind, e.from_code, e.to_code, e.properties), ';' order by e.kind, e.from_code, e.to_code) from graph.edges as e
+      where e.enterprise_id = p_enterprise and e.generation = p_generation),
+    (select string_agg(md5(p.prosrc), ';' order by p.oid::regprocedure::text) from pg_proc as p
+      where p.pronamespace = 'rules'::regnamespace)), 'UTF8')), 'hex')
+$$;
+comment on function rules.hash_of(uuid, crew.crew_position[], daterange, daterange, bigint) is
+'Hash of everything that a compiled plan rests on.
+p_enterprise: tenant; p_positions: positions paid alike; p_span: rules.month_span(); p_staged: rules.staged_span(); p_generation: rule graph.';
+
 -- Finds the ruleset by its hash, or compiles and stores it.
 create or replace function rules.ruleset_for(p_enterprise uuid, p_positions crew.crew_position[], p_month date)
 returns uuid
@@ -258,21 +286,7 @@ declare
   v_id uuid;
   v_terms rules.compiled_term[];
 begin
-  select encode(sha256(convert_to(concat_ws('|',
-      'plan-1', v_span, v_staged, p_positions, v_generation,
-      (select string_agg(concat_ws(':', t.id, t.recorded_at, t.priority, t.expiration_date, t.calculation_formula), ';' order by t.id)
-        from rules.terms_in_force(p_enterprise) as t
-        where t.applies_to && p_positions
-          and t.calculation_formula is not null and daterange(t.effective_date, t.expiration_date) && v_staged),
-      (select string_agg(concat_ws(':', f.level, f.name, f.value_type, f.unit, f.nullable, f.sums_upward, f.expression), ';' order by f.level, f.name) from rules.known_facts as f),
-      (select string_agg(concat_ws(':', ft.name, ft.template), ';' order by ft.name) from rules.formula_types as ft),
-      (select string_agg(concat_ws(':', s.id, s.level, s.pattern), ';' order by s.id) from graph.scenarios as s
-        where s.enterprise_id = p_enterprise and s.generation = v_generation),
-      (select string_agg(concat_ws(':', e.kind, e.from_code, e.to_code, e.properties), ';' order by e.kind, e.from_code, e.to_code) from graph.edges as e
-        where e.enterprise_id = p_enterprise and e.generation = v_generation),
-      (select string_agg(md5(p.prosrc), ';' order by p.oid::regprocedure::text) from pg_proc as p
-        where p.pronamespace = 'rules'::regnamespace)), 'UTF8')), 'hex')
-  into v_hash;
+  v_hash := rules.hash_of(p_enterprise, p_positions, v_span, v_staged, v_generation);
 
   select r.id into v_id
   from rules.rulesets as r
@@ -309,3 +323,33 @@ $$;
 comment on function rules.ruleset_for(uuid, crew.crew_position[], date) is
 'The ruleset of some positions in a contract month; compiled and stored when it is new.
 p_enterprise: tenant; p_positions: a group of rules.position_groups(); p_month: first day of the month. Raises CP201 to CP206.';
+
+-- As the ruleset has them: an old result is explained by the versions and the generation it was paid by.
+create or replace function rules.ruleset_conflicts(p_enterprise uuid, p_ruleset uuid)
+returns table (winner text, loser text, method text, notes text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with terms as materialized (
+    select distinct on (u.term_code) u.term_code, u as term
+    from rules.ruleset_terms as t
+    join rules.union_contract_terms as u on u.enterprise_id = t.enterprise_id and u.id = t.term_id
+    where t.enterprise_id = p_enterprise and t.ruleset_id = p_ruleset
+    order by u.term_code, u.effective_date desc
+  )
+  select
+    case when ranked.first_wins then e.from_code else e.to_code end,
+    case when ranked.first_wins then e.to_code else e.from_code end,
+    e.properties ->> 'resolutionMethod',
+    e.properties ->> 'notes'
+  from rules.rulesets as r
+  join graph.edges as e on e.enterprise_id = r.enterprise_id and e.generation = r.graph_generation and e.kind = 'CONFLICTS_WITH'
+  join terms as a on a.term_code = e.from_code
+  join terms as b on b.term_code = e.to_code
+  cross join lateral (select rules.wins_over(e.properties ->> 'resolutionMethod', a.term, b.term)) as ranked (first_wins)
+  where r.enterprise_id = p_enterprise and r.id = p_ruleset
+$$;
+comment on function rules.ruleset_conflicts(uuid, uuid) is
+'The conflicts of the rule graph among the terms of a ruleset, with who wins.
+p_enterprise: tenant; p_ruleset: ruleset.';
