@@ -96,12 +96,9 @@ declare
   v_left rules.sql_expression;
   v_columns text;
 begin
-  select jsonb_agg(to_jsonb(c)) into v_losses
+  select coalesce(jsonb_agg(to_jsonb(c)), '[]') into v_losses
   from rules.ruleset_conflicts(p_calculation.enterprise_id, p_calculation.ruleset_id) as c
   where c.method in ('PRIORITY', 'MOST_SPECIFIC', 'FAA_PREVAILS');
-  if v_losses is null then
-    return;
-  end if;
   select jsonb_agg(jsonb_build_object('code', u.term_code, 'gate', t.expanded -> 'when', 'part', t.expanded) order by t.term_no),
     coalesce(jsonb_object_agg(t.expanded ->> 'name', jsonb_build_object('level', t.level, 'code', u.term_code, 'type', 'numeric', 'unit', 'none'))
       filter (where t.kind = 'measure'), '{}')
