@@ -71,6 +71,11 @@ def print_json(data: Any, *, status: str = "ok", **more: Any) -> None:
     click.echo(json.dumps({"status": status, "data": data, **more}, default=_plain, ensure_ascii=False))
 
 
+def _tame(text: str) -> str:
+    """Without control characters: what somebody wrote can't steer the terminal."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\ufffd", text)
+
+
 def print_table(
     rows: Sequence[Mapping[str, Any]],
     *,
@@ -85,7 +90,7 @@ def print_table(
     columns = list(columns or (rows[0] if rows else []))
     if not columns:
         return
-    cells = [["" if row.get(c) is None else str(row.get(c)) for c in columns] for row in rows]
+    cells = [["" if row.get(c) is None else _tame(str(row.get(c))) for c in columns] for row in rows]
     right = [
         bool(rows)
         and all(

@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "jobs": "crewpay_sync.cli.jobs:jobs",
     "notify": "crewpay_sync.cli.notify:notify",
     "review": "crewpay_sync.cli.review:review",
+    "claims": "crewpay_sync.cli.claims:claims",
     "docs": "crewpay_sync.cli.docs:docs",
     "bench": "crewpay_sync.cli.bench:bench",
     "sync": "crewpay_sync.cli.sync:sync",

@@ -50,6 +50,9 @@ begin
       when n.decision is not null then 'APPROVED'
       else 'UPDATED'
     end::audit.audit_action$sql$);
+  perform audit.attach('review.holidays');
+  perform audit.attach('review.claim_lines');
+  perform audit.attach('review.claim_evidence', p_skip => array['content']);
   perform audit.attach('notify.notifications');
   perform audit.attach('notify.contacts');
   perform audit.attach('notify.preferences');

@@ -38,6 +38,8 @@ from (values
   ('pay.run_slices',             'Bookkeeping of a run in progress, emptied when it is published.'),
   ('pay.slice_results',          'Results of a run in progress, emptied when it is published; the run itself is audited.'),
   ('review.checks',              'Reference data, loaded by deploy.'),
+  ('review.claim_numbers',       'Bookkeeping: the number given is the claim''s, which is recorded.'),
+  ('review.claim_reviews',       'Itself a log: reviews are only ever added.'),
   ('review.detections',          'Itself a log; the discrepancies it changes are recorded.'),
   ('review.parallel_lines',      'Another payroll''s results, brought in to be compared; they pay nobody.'),
   ('rules.facts',                'Reference data, loaded by deploy.'),

@@ -20,6 +20,10 @@ with listed (name, schedule, command, per_enterprise, max_lateness, max_duration
       'Computes again whose facts, terms or adjustments have changed in an open period that was run.'),
     ('review-changed', '*/5 * * * *', 'select review.detect_changed()', true, interval '30 minutes', interval '15 minutes',
       'Looks for discrepancies of crew members whose result is new.'),
+    ('review-claims', '*/10 * * * *', 'select review.run_claims()', true, interval '1 hour', interval '30 minutes',
+      'Reviews submitted claims and approves what is clear and small.'),
+    ('review-deadlines', '15 * * * *', 'select review.watch_deadlines()', true, interval '3 hours', interval '10 minutes',
+      'Escalates claims before their deadlines pass.'),
     ('review-detect', '0 4 * * *', 'select review.detect_all()', true, interval '2 hours', interval '1 hour',
       'Looks for discrepancies in all open and recent periods.')
 ),

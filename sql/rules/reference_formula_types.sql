@@ -5,7 +5,7 @@
 
 insert into rules.formula_types (name, kind, template, parameters, required, description) values
   ('settings', 'settings', '{}',
-    '{unit,show,day_clock,leg_month_clock,books,version_on,rate_on,tafb_from,report_from,report_before,release_after,round_money}', '{}',
+    '{unit,show,day_clock,leg_month_clock,books,version_on,rate_on,tafb_from,report_from,report_before,release_after,round_money,claim_days,claim_answer_days,claim_appeal_days,claim_payment_days,claim_late_penalty}', '{}',
     'Contract-wide choices; one in force per position.'),
   ('hourly_rate', 'hourly_rate', '{}', '{steps}', '{steps}',
     'Dollars per credit hour by position and year of service.'),

@@ -43,8 +43,9 @@ select is_empty($$
     and a.attname not in ('created_at', 'updated_at')
     and (t.name, a.attname) not in (
       ('pay.pay_calculations', 'line_term'), ('pay.pay_calculations', 'line_node'),
-      ('pay.pay_calculations', 'line_quantity'), ('pay.pay_calculations', 'line_cents'))
-$$, 'every column of recorded tables is recorded, but for the lines of a result, which its run''s hash covers');
+      ('pay.pay_calculations', 'line_quantity'), ('pay.pay_calculations', 'line_cents'),
+      ('review.claim_evidence', 'content'))
+$$, 'every column of recorded tables is recorded, but for the lines of a result, which its run''s hash covers, and documents, whose hash is recorded');
 
 select is_empty($$
   select t.name

@@ -1,0 +1,218 @@
+"""`crewpay claims`: submit, review, decide and pay claims; the calendar that their deadlines are counted by."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import click
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from crewpay_sync.cli.adjustments import parse_amount
+from crewpay_sync.cli.pay import (
+    Row,
+    When,
+    choose_enterprise,
+    enterprise_option,
+    open_database,
+    parse_when,
+)
+from crewpay_sync.cli.review import as_option, periods_of
+from crewpay_sync.importers.queries import query
+from crewpay_sync.output import CrewPayError, json_option, print_json, print_table, say
+from crewpay_sync.tenants import act_as
+
+TYPES = ["UNDERPAYMENT", "MISSING_FLIGHT", "MISSING_PREMIUM", "PER_DIEM", "DELAY_PAY", "GUARANTEE", "OVERTIME", "OTHER"]  # fmt: skip
+DECISIONS = ["APPROVE", "PARTIAL_APPROVE", "DENY"]
+LISTED = ["claim", "employee_id", "period", "type", "claimed", "status", "recommended", "supported", "approved", "payment", "answer_due"]  # fmt: skip
+
+
+def asked(conn: psycopg.Connection[Any], name: str, **values: Any) -> list[Row]:
+    """The rows of a statement of sql/claims.sql."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query("claims", name), values).fetchall()
+
+
+def key_of(conn: psycopg.Connection[Any], number: str) -> Any:
+    """The key of the claim of that number. CP404 when there is none that the login sees."""
+    found = asked(conn, "key", number=number.upper())
+    if not found:
+        raise CrewPayError("CP404", f"there is no claim {number}", hint="List them: crewpay claims list")
+    return found[0]["id"]
+
+
+def run(name: str, number: str, enterprise: str | None, role: str, as_json: bool, **values: Any) -> None:
+    """One statement about one claim, as a login of the enterprise; its rows are printed."""
+    with closing(open_database()) as conn:
+        slug = choose_enterprise(conn, enterprise)
+        with act_as(conn, slug, role) as login:
+            done = asked(conn, name, claim=key_of(conn, number), **values)
+    if as_json:
+        print_json(done, enterprise=slug, login=login)
+    else:
+        print_table(done)
+
+
+@click.group()
+def claims() -> None:
+    """Pay claims: submit, review, decide, pay; deadlines."""
+
+
+@claims.command("list")
+@click.option("--all", "everything", is_flag=True, help="Decided and withdrawn ones as well.")
+@enterprise_option
+@as_option
+@json_option
+def list_command(everything: bool, enterprise: str | None, role: str, as_json: bool) -> None:
+    """List claims, the next due first."""
+    with closing(open_database()) as conn:
+        slug = choose_enterprise(conn, enterprise)
+        with act_as(conn, slug, role) as login:
+            found = asked(conn, "list", everything=everything)
+    if as_json:
+        print_json(found, enterprise=slug, login=login)
+    else:
+        print_table(found, columns=LISTED)
+
+
+@claims.command()
+@click.argument("employee")
+@click.argument("period", type=parse_when)
+@click.argument("amount", type=parse_amount)
+@click.option("--type", "kind", type=click.Choice(TYPES, case_sensitive=False), required=True)
+@click.option("--text", required=True, help="What is claimed and why.")
+@click.option("--flight", "flights", multiple=True, metavar="FLIGHT", help="Number and local day (XP101 2026-07-01), or id; may be repeated.")  # fmt: skip
+@click.option("--key", metavar="KEY", help="Submitted again with the same key, it is the same claim.")
+@enterprise_option
+@as_option
+@json_option
+def submit(
+    employee: str, period: When, amount: Decimal, kind: str, text: str, flights: tuple[str, ...], key: str | None,
+    enterprise: str | None, role: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Submit a claim of AMOUNT for EMPLOYEE in PERIOD (2013-01, or a day)."""
+    with closing(open_database()) as conn:
+        slug = choose_enterprise(conn, enterprise)
+        with act_as(conn, slug, role) as login:
+            made = asked(
+                conn, "submit", period=periods_of(conn, period)[-1]["id"], kind=kind.upper(), amount=amount, text=text,
+                flights=list(flights), key=key, employee=employee,
+            )  # fmt: skip
+    if as_json:
+        print_json(made, enterprise=slug, login=login)
+    else:
+        print_table(made)
+
+
+@claims.command()
+@click.argument("number", metavar="CLAIM")
+@enterprise_option
+@as_option
+@json_option
+def review(number: str, enterprise: str | None, role: str, as_json: bool) -> None:
+    """Review CLAIM: flights, rules, recalculation, comparison, rationale, and what that recommends."""
+    run("review", number, enterprise, role, as_json)
+
+
+@claims.command()
+@click.argument("number", metavar="CLAIM")
+@click.argument("decision", type=click.Choice(DECISIONS, case_sensitive=False))
+@click.option("--reason", metavar="TEXT", help="Your own words, before clauses and figures.")
+@click.option("--lines", metavar="JSON", help='What is approved by line: [{"line": 1, "amount": 12.34}].')
+@enterprise_option
+@as_option
+@json_option
+def decide(
+    number: str, decision: str, reason: str | None, lines: str | None, enterprise: str | None, role: str, as_json: bool
+) -> None:  # fmt: skip
+    """Decide CLAIM: APPROVE, PARTIAL_APPROVE or DENY."""
+    try:
+        chosen = None if lines is None else Jsonb(json.loads(lines))
+    except ValueError:
+        raise click.BadParameter("--lines is no JSON") from None
+    run(
+        "decide", number, enterprise, role, as_json,
+        decision=decision.upper(), reason=reason, lines=chosen,
+    )  # fmt: skip
+
+
+@claims.command("pay")
+@click.argument("number", metavar="CLAIM")
+@enterprise_option
+@as_option
+@json_option
+def pay_command(number: str, enterprise: str | None, role: str, as_json: bool) -> None:
+    """Book CLAIM where deciding it could not: above the limit once it is released, or after a failed payment."""
+    run("pay", number, enterprise, role, as_json)
+
+
+@claims.command()
+@click.argument("number", metavar="CLAIM")
+@enterprise_option
+@as_option
+@json_option
+def dossier(number: str, enterprise: str | None, role: str, as_json: bool) -> None:
+    """Print everything that bears on CLAIM, as JSON."""
+    with closing(open_database()) as conn:
+        slug = choose_enterprise(conn, enterprise)
+        with act_as(conn, slug, role) as login:
+            found = asked(conn, "dossier", claim=key_of(conn, number))[0]["dossier"]
+    if as_json:
+        print_json(found, enterprise=slug, login=login)
+    else:
+        # As ASCII: what people wrote can't steer the terminal.
+        click.echo(json.dumps(found, indent=2))
+
+
+@claims.command()
+@click.argument("number", metavar="CLAIM")
+@click.option("--apply", "reason", metavar="REASON", help="Submit these claims, for this reason.")
+@enterprise_option
+@as_option
+@json_option
+def remedy(number: str, reason: str | None, enterprise: str | None, role: str, as_json: bool) -> None:
+    """Show whom the error that CLAIM made good affects as well; --apply submits a claim for each."""
+    with closing(open_database()) as conn:
+        slug = choose_enterprise(conn, enterprise)
+        with act_as(conn, slug, role) as login:
+            claim = key_of(conn, number)
+            done = asked(conn, "preview_remedy", claim=claim)
+            if reason is not None and done:
+                done = asked(conn, "apply_remedy", claim=claim, hash=done[0]["preview_hash"], reason=reason)
+    if as_json:
+        print_json(done, enterprise=slug, login=login)
+    else:
+        print_table([{k: v for k, v in row.items() if k != "preview_hash"} for row in done])
+
+
+@claims.command()
+@click.option("--country", default="US", show_default=True, metavar="CODE", help="ISO 3166 code.")
+@click.option("--years", default=3, show_default=True, type=click.IntRange(1, 20), help="From this year on.")
+@enterprise_option
+@json_option
+def calendar(country: str, years: int, enterprise: str | None, as_json: bool) -> None:
+    """Keep the public holidays that deadlines skip, from the holidays library; what is there stays."""
+    import holidays
+
+    this = date.today().year
+    try:
+        found = sorted(holidays.country_holidays(country.upper(), years=range(this, this + years)).items())
+    except NotImplementedError:
+        raise click.BadParameter(f"the library has no holidays of {country!r}") from None
+    with closing(open_database()) as conn:
+        slug = choose_enterprise(conn, enterprise)
+        with act_as(conn, slug, "admin"):
+            added = asked(
+                conn, "put_holidays", country=country.upper(), days=[d for d, _ in found], names=[n for _, n in found]
+            )[0]["added"]  # fmt: skip
+    if as_json:
+        print_json({"country": country.upper(), "holidays": len(found), "added": added})
+    else:
+        say(
+            f"{len(found)} holidays of {country.upper()} from {this} to {this + years - 1}, {added} of them new"
+        )

@@ -1,0 +1,48 @@
+-- name: list
+-- Claims that the login sees; the next due first.
+select
+  c.claim_number as claim, m.employee_id, concat_ws(' to ', p.start_date, p.end_date) as period, c.claim_type as type,
+  c.claimed_amount as claimed, c.status, r.recommendation as recommended, r.supported_amount as supported, c.approved_amount as approved,
+  c.payment_status as payment, case when c.status in ('SUBMITTED', 'UNDER_REVIEW', 'APPEALED') then c.answer_due end as answer_due,
+  r.unclear, c.description, c.id
+from review.claims as c
+join crew.crew_members as m on m.enterprise_id = c.enterprise_id and m.id = c.crew_member_id
+join pay.pay_periods as p on p.enterprise_id = c.enterprise_id and p.id = c.pay_period_id
+left join review.claim_reviews as r on r.enterprise_id = c.enterprise_id and r.id = c.review_id
+where %(everything)s
+  or c.status in ('SUBMITTED', 'UNDER_REVIEW', 'APPEALED')
+  or c.status = 'APPROVED' and c.payment_status in ('PENDING', 'FAILED')
+order by answer_due nulls last, c.claim_number;
+
+-- name: key
+select c.id from review.claims as c where c.claim_number = %(number)s;
+
+-- name: submit
+select c.claim_number as claim, c.status, c.claimed_amount as claimed, c.answer_due, c.id
+from review.submit_claim(
+  %(period)s, %(kind)s, %(amount)s, %(text)s, %(flights)s::text[], null, %(key)s, %(employee)s) as c;
+
+-- name: review
+select r.recommendation, r.supported_amount as supported, array_to_string(r.unclear, '; ') as unclear, r.rationale
+from review.review_claim(%(claim)s) as r;
+
+-- name: decide
+select c.claim_number as claim, c.status, c.decision, c.approved_amount as approved, c.payment_status as payment, c.decision_rationale as rationale
+from review.decide(%(claim)s, %(decision)s, %(reason)s, %(lines)s) as c;
+
+-- name: pay
+select c.claim_number as claim, c.payment_status as payment, c.paid_amount as booked, c.penalty_amount as penalty
+from review.pay_claim(%(claim)s) as c;
+
+-- name: dossier
+select review.dossier(%(claim)s) as dossier;
+
+-- name: preview_remedy
+select * from review.preview_remedy(%(claim)s);
+
+-- name: apply_remedy
+select c.claim_number as claim, c.claim_type as type, c.claimed_amount as claimed, c.status
+from review.apply_remedy(%(claim)s, %(hash)s, %(reason)s) as c;
+
+-- name: put_holidays
+select review.put_holidays(%(country)s, %(days)s, %(names)s) as added;
