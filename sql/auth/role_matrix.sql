@@ -431,6 +431,7 @@ from (values
   ('function', 'rules.compile_quantity', '{crewpay_definer}', 'execute'),
   ('function', 'rules.compile_terms', '{crewpay_definer}', 'execute'),
   ('function', 'rules.compile_variable', '{crewpay_definer}', 'execute'),
+  ('function', 'rules.complete_interpretation', '{crewpay_definer}', 'execute'),
   ('function', 'rules.completed_terms', '{crewpay_definer}', 'execute'),
   ('function', 'rules.computed_joins', '{crewpay_definer}', 'execute'),
   ('function', 'rules.conflict_losses', '{crewpay_definer}', 'execute'),
@@ -485,8 +486,8 @@ from (values
   ('function', 'rules.is_date', '{crewpay_definer}', 'execute'),
   ('function', 'rules.is_due_sql', '{crewpay_definer}', 'execute'),
   ('function', 'rules.is_ending', '{crewpay_definer}', 'execute'),
-  ('function', 'rules.is_time_based', '{crewpay_definer}', 'execute'),
   ('function', 'rules.is_guidance', '{crewpay_admin,crewpay_crew,crewpay_definer,crewpay_payroll,crewpay_service}', 'execute'),
+  ('function', 'rules.is_time_based', '{crewpay_definer}', 'execute'),
   ('function', 'rules.joined_columns', '{crewpay_definer}', 'execute'),
   ('function', 'rules.joined_sums', '{crewpay_definer}', 'execute'),
   ('function', 'rules.joining', '{crewpay_definer}', 'execute'),
@@ -773,8 +774,8 @@ from (values
   ('view', 'pay.pay_lines', '{crewpay_admin,crewpay_bi,crewpay_crew,crewpay_payroll,crewpay_service}', 'select'),
   ('view', 'platform.audit_log', '{crewpay_admin}', 'select'),
   ('view', 'review.discrepancy_rollup', '{crewpay_admin,crewpay_payroll,crewpay_service}', 'select'),
-  ('view', 'rules.guidance', '{crewpay_admin,crewpay_crew,crewpay_payroll,crewpay_service}', 'select'),
   ('view', 'review.metrics', '{crewpay_admin,crewpay_payroll,crewpay_service}', 'select'),
+  ('view', 'rules.guidance', '{crewpay_admin,crewpay_crew,crewpay_payroll,crewpay_service}', 'select'),
   ('view', 'rules.known_facts', '{crewpay_admin,crewpay_definer,crewpay_payroll,crewpay_service}', 'select')
 ) as m (kind, object, roles, rights)
 cross join unnest(m.roles::text[]) as r (role);
