@@ -5,8 +5,11 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections import Counter
 from contextlib import closing
 from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -14,8 +17,10 @@ import psycopg
 
 from crewpay_sync.cli.imports import steps
 from crewpay_sync.cli.pay import open_database, rows, run_period, spinner
+from crewpay_sync.cli.review import asked
 from crewpay_sync.importers.contract import load_contract
-from crewpay_sync.output import json_option, print_json, print_table, say
+from crewpay_sync.importers.queries import query
+from crewpay_sync.output import FINDINGS, json_option, print_json, print_table, say
 from crewpay_sync.tenants import act_as
 
 ENTERPRISE, CARRIER, BASE, MONTH = "mq", "MQ", "LGA", date(2013, 1, 1)
@@ -60,6 +65,41 @@ def load_avelo(conn: psycopg.Connection[Any]) -> None:
     )
 
 
+def parallel_run(conn: psycopg.Connection[Any]) -> list[dict[str, Any]]:
+    """Another payroll's results of the month with errors planted, compared with ours: each error, and whether it was found.
+
+    What was found and not planted comes as a row without error. The file is imported once; what it is made from is the
+    month's pay as it is.
+    """
+    from crewpay_sync.importers.csv_files import import_file
+    from crewpay_sync.importers.legacy import write_legacy
+
+    name = f"legacy_payroll_{MONTH:%Y-%m}.csv"
+    with TemporaryDirectory() as folder, spinner("parallel run"):
+        file = Path(folder) / name
+        with act_as(conn, ENTERPRISE, "payroll"):
+            period = next(p for p in rows(conn, "periods") if p["contract_month"] == MONTH)
+            planted = write_legacy(conn, period, file)
+            known = conn.execute(query("legacy", "batch"), {"file": name}).fetchone()
+        batch = known[0] if known else import_file(conn, "parallel", file, ENTERPRISE).batch
+        with act_as(conn, ENTERPRISE, "payroll"):
+            found = asked(conn, "variance", batch=batch, tolerance="0.01")
+    left = Counter((f["employee_id"], f["component"], f["reason"], f["expected"], f["actual"]) for f in found)
+    report = []
+    for error in planted:
+        is_found = left[error.key] > 0
+        left[error.key] -= is_found
+        report.append({
+            "planted": error.error, "employee_id": error.employee_id, "component": error.component, "reason": error.reason,
+            "expected": error.expected, "theirs": error.actual, "found": "yes" if is_found else "NO",
+        })  # fmt: skip
+    return report + [
+        {"planted": None, "employee_id": who, "component": component, "reason": reason, "expected": expected, "theirs": actual,
+         "found": "not planted"}
+        for (who, component, reason, expected, actual), copies in left.items() for _ in range(copies)
+    ]  # fmt: skip
+
+
 def picture(conn: psycopg.Connection[Any]) -> dict[str, Any]:
     """What the last screen shows, as payroll sees it."""
     pilot = rows(conn, "varied_pilot", {"month": MONTH})[0]["employee_id"]
@@ -82,7 +122,11 @@ NEXT = (
     ("  select count(*) from crew.crew_members;", "one row: row-level security"),
     ("crewpay psql --as {enterprise}_bi -c 'select * from bi.pay_calculations limit 5'", ""),
     ("crewpay pay run {month} --enterprise {enterprise}", "again: the same lines"),
-    ("docs/contracts.md  docs/security.md  docs/sql-api.md", "contracts, rights, SQL reference"),
+    ("crewpay review detect {month} --enterprise {enterprise}", "errors in pay, found by themselves"),
+    (
+        "docs/contracts.md  docs/review.md  docs/security.md  docs/sql-api.md",
+        "contracts, rights, SQL reference",
+    ),
 )
 
 
@@ -125,9 +169,14 @@ def demo(as_json: bool) -> None:
             else:
                 say(f"pay run: the period is {period['status']}, its pay stays as it is")
             shown = picture(conn)
+        compared = parallel_run(conn)
+    as_planted = all(row["found"] == "yes" for row in compared)
     if as_json:
-        print_json({**shown, "seconds": round(time.monotonic() - started, 1)}, enterprise=ENTERPRISE)
-        return
+        print_json(
+            {**shown, "parallel_run": compared, "seconds": round(time.monotonic() - started, 1)},
+            status="ok" if as_planted else "findings", enterprise=ENTERPRISE,
+        )  # fmt: skip
+        sys.exit(0 if as_planted else FINDINGS)
     first = excerpt(shown["statement"])
     rest = len(shown["statement"]) - len(first)
     click.echo("\n" + "\n".join(first) + "\n")
@@ -136,4 +185,11 @@ def demo(as_json: bool) -> None:
             f"… {rest} more lines: crewpay pay explain {shown['employee_id']} {MONTH:%Y-%m} --enterprise {ENTERPRISE}\n"
         )
     print_table(shown["by_position"])
+    click.echo(
+        f"\nParallel run: another payroll's file of this month with {sum(r['planted'] is not None for r in compared)} planted "
+        f"errors, {sum(r['found'] == 'yes' for r in compared)} found, {sum(r['planted'] is None for r in compared)} reported beside them\n"
+    )
+    print_table(compared)
     click.echo("\n" + "\n".join(next_steps(shown["employee_id"])))
+    if not as_planted:
+        sys.exit(FINDINGS)

@@ -212,7 +212,7 @@ def test_fifty_at_once_without_a_gap_or_a_duplicate(loaded: Month, database: Tar
         try:
             with closing(database.connect(autocommit=True)) as conn:
                 conn.execute(sql.SQL("set session authorization {}").format(sql.Identifier(loaded.login(CREW[n % 3]))))  # fmt: skip
-                barrier.wait(60)
+                barrier.wait(300)
                 kind = ["OTHER", "UNDERPAYMENT", "OVERTIME", "GUARANTEE", "PER_DIEM"][n // 3 % 5]
                 conn.execute(SUBMIT, (loaded.period, kind, 1, "all at once", [], f"key {n // 3 % 5}"))
         except BaseException as error:
@@ -222,7 +222,7 @@ def test_fifty_at_once_without_a_gap_or_a_duplicate(loaded: Month, database: Tar
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(300)
     try:
         assert errors == []
         numbers = [r[0] for r in loaded.rows("select claim_number from review.claims where enterprise_id = %s order by 1", loaded.airline.id)]  # fmt: skip

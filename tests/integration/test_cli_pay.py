@@ -73,6 +73,25 @@ def test_demo_shows_a_statement_a_table_and_what_to_try(demo: subprocess.Complet
     assert "Avelo sample: 15 crew" in demo.stderr
 
 
+def test_demo_finds_the_planted_errors_and_nothing_else(
+    demo: subprocess.CompletedProcess[str], crewpay: Crewpay, database: Target
+) -> None:
+    assert "with 17 planted errors, 17 found, 0 reported beside them" in demo.stdout
+    # One more, that nobody planted, is told as such.
+    with closing(database.connect(autocommit=True)) as conn:
+        conn.execute(
+            """update review.parallel_lines l set amount = amount + 5 from crew.crew_members m
+               where m.id = l.crew_member_id and m.employee_id = '11041' and l.component = 'per_diem'"""
+        )
+        again = crewpay("demo")
+        conn.execute(
+            """update review.parallel_lines l set amount = amount - 5 from crew.crew_members m
+               where m.id = l.crew_member_id and m.employee_id = '11041' and l.component = 'per_diem'"""
+        )
+    assert again.returncode == 1
+    assert "17 found, 1 reported beside them" in again.stdout
+
+
 def test_demo_repeated_changes_nothing_but_runs(
     demo: subprocess.CompletedProcess[str], crewpay: Crewpay, database: Target
 ) -> None:
