@@ -38,6 +38,11 @@ begin
       else 'UPDATED'
     end::audit.audit_action$sql$);
   perform audit.attach('pay.retro_queue');
+  perform audit.attach('pay.retros',
+    p_update_action => $sql$case n.state when 'APPROVED' then 'APPROVED' when 'DENIED' then 'DENIED' else 'UPDATED' end::audit.audit_action$sql$);
+  perform audit.attach('pay.recoveries',
+    p_update_action => $sql$case n.state when 'APPROVED' then 'APPROVED' when 'DENIED' then 'DENIED' else 'UPDATED' end::audit.audit_action$sql$);
+  perform audit.attach('pay.recovery_instalments');
   perform audit.attach('crew.corrections',
     p_update_action => $sql$case when o.approved_at is null and n.approved_at is not null then 'APPROVED' else 'UPDATED' end::audit.audit_action$sql$);
   perform audit.attach('pay.rate_changes',

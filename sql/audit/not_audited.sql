@@ -34,6 +34,8 @@ from (values
   ('notify.deliveries',          'Outbox: what was sent is the notification''s sent_at, which is recorded.'),
   ('pay.calculation_versions',   'Itself history: results that are not current, covered by the hash of their run.'),
   ('pay.dirty_marks',            'Bookkeeping of what is to be computed again, emptied by runs; the changes themselves are recorded.'),
+  ('pay.retro_results',          'Written once by a back pay, which is audited, and covered by the hash of its approval.'),
+  ('pay.retro_items',            'Part of a back pay''s results.'),
   ('pay.run_findings',           'Written once by a run, which is audited.'),
   ('pay.run_slices',             'Bookkeeping of a run in progress, emptied when it is published.'),
   ('pay.slice_results',          'Results of a run in progress, emptied when it is published; the run itself is audited.'),

@@ -15,15 +15,7 @@ declare
   v_stages text;
   v_nodes jsonb;
 begin
-  v_tokens := v_tokens || jsonb_build_object(
-    '@members@', format('crew.members_as_of(%L::timestamptz)', p_as_of),
-    '@flights@', format('crew.flights_as_of(%L::timestamptz)', p_as_of),
-    '@trips@', format('crew.trips_as_of(%L::timestamptz)', p_as_of),
-    '@assignments@', format('crew.assignments_as_of(%L::timestamptz)', p_as_of),
-    '@months@', format('crew.months_as_of(%L::timestamptz)', p_as_of),
-    '@advances@', format('pay.advances_paid(%L::uuid, %L::date, %L::date, %L::timestamptz)',
-      p_calculation.enterprise_id, p_period.contract_month, p_period.start_date, p_as_of),
-    '@keeps_advances@', 'false');
+  v_tokens := pay.tokens_as_of(v_tokens, p_period, p_as_of);
   select string_agg(format(E'%I as materialized (\n%s\n)', s.name, pay.fill_tokens(s.statement, v_tokens)), E',\n' order by s.step_no),
     string_agg(format('%L, (select coalesce(jsonb_agg(x), ''[]'') from %I as x)', ltrim(s.name, '_'), s.name), ', ' order by s.step_no)
       filter (where s.name not in ('_zones', '_credit', '_held') and s.name !~ '^_projected')

@@ -10,6 +10,7 @@ from (values
   ('algorithm.weather_weight',  '0.3',   'number',  'business', 'Weather factor in scoring algorithm'),
   ('security.session_timeout',  '3600',  'number',  'security', 'Session timeout in seconds'),
   ('security.token_max_minutes', '15', 'number', 'security', 'Longest life of a token of auth.login in minutes; an enterprise may shorten it'),
+  ('pay.recovery_instalments', '3', 'number', 'business', 'In how many instalments an overpayment is proposed to be recovered'),
   ('notify.max_attempts', '8', 'number', 'runtime', 'How often the delivery of a notification is tried'),
   ('pay.adjustment_limit', '500', 'number', 'business', 'Adjustments of a crew member in a period, or a claim, above this sum need a second person; an enterprise may only lower it'),
   ('rules.guidance_confidence', '80', 'number', 'business', 'Interpretations count as guidance above this confidence, once validated'),

@@ -37,6 +37,23 @@ comment on function rules.reach_forward(rules.compiled_term[], text) is
 'A source''s SELECT that reaches past the month''s end where the contract projects the month.
 p_terms: all terms; p_statement: SELECT with tokens.';
 
+-- Flights with the times of the schedule, moved by the delay of the departure, where actual ones are missing.
+create or replace function rules.scheduled_flights_sql()
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('(select %s from @flights@ as scheduled)', string_agg(case a.attname
+      when 'actual_departure' then 'coalesce(scheduled.actual_departure, scheduled.scheduled_departure) as actual_departure'
+      when 'actual_arrival' then 'coalesce(scheduled.actual_arrival, coalesce(scheduled.actual_departure, scheduled.scheduled_departure)'
+        || ' + (scheduled.scheduled_arrival - scheduled.scheduled_departure)) as actual_arrival'
+      else format('scheduled.%I', a.attname) end, ', ' order by a.attnum))
+  from pg_attribute as a
+  where a.attrelid = 'crew.flights'::regclass and a.attnum > 0 and not a.attisdropped
+$$;
+comment on function rules.scheduled_flights_sql() is 'Relation of flights whose missing times are those of the schedule; with a plan''s tokens.';
+
 -- A stage of the month as projected: the same SELECT over flights whose missing times are those of the schedule.
 create or replace function rules.projected(p_terms rules.compiled_term[], p_statement text)
 returns text
@@ -52,15 +69,7 @@ as $$
         '@period_first_day@', '@month_first_day@'),
         '@flights@', flights.source),
       '\m_(legs|duties|days|trips|credit)\M', '_projected_\1', 'g') end
-  from (
-    select format('(select %s from @flights@ as scheduled)', string_agg(case a.attname
-        when 'actual_departure' then 'coalesce(scheduled.actual_departure, scheduled.scheduled_departure) as actual_departure'
-        when 'actual_arrival' then 'coalesce(scheduled.actual_arrival, coalesce(scheduled.actual_departure, scheduled.scheduled_departure)'
-          || ' + (scheduled.scheduled_arrival - scheduled.scheduled_departure)) as actual_arrival'
-        else format('scheduled.%I', a.attname) end, ', ' order by a.attnum)) as source
-    from pg_attribute as a
-    where a.attrelid = 'crew.flights'::regclass and a.attnum > 0 and not a.attisdropped
-  ) as flights
+  from rules.scheduled_flights_sql() as flights (source)
 $$;
 comment on function rules.projected(rules.compiled_term[], text) is
 'The SELECT of a stage for the whole month as projected; null where no term asks for it.

@@ -1,0 +1,1 @@
+drop type pay.used_ruleset;
