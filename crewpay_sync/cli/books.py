@@ -40,7 +40,9 @@ def covered(conn: psycopg.Connection[Any], when: When) -> list[Row]:
     """The periods of a month or day, whatever their state. CP214 when there is none."""
     found = [p for p in rows(conn, "periods") if when.covers(p)]
     if not found:
-        raise CrewPayError("CP214", f"there is no pay period in {when}", hint="List them: crewpay pay periods")
+        raise CrewPayError(
+            "CP214", f"there is no pay period in {when}", hint="List them: crewpay pay periods"
+        )
     return found
 
 
@@ -88,7 +90,9 @@ def verify(period: When, enterprise: str | None, as_json: bool) -> None:
 
 @pay.command()
 @click.argument("period", type=parse_when, metavar="PERIOD")
-@click.option("--first", type=click.UUID, metavar="RUN", help="A run of the period.  [default: the last but one]")
+@click.option(
+    "--first", type=click.UUID, metavar="RUN", help="A run of the period.  [default: the last but one]"
+)
 @click.option("--second", type=click.UUID, metavar="RUN", help="Another.  [default: the last]")
 @enterprise_option
 @json_option
@@ -146,7 +150,9 @@ def project(period: When | None, enterprise: str | None, as_json: bool) -> None:
 @click.option("--with-rates", is_flag=True, help="Take hourly rates of crew members as they are now.")
 @click.option("--list", "listing", is_flag=True, help="List back pay instead.")
 @click.option("--approve", type=int, metavar="NO", help="Approve back pay of that number.")
-@click.option("--withdraw", type=int, metavar="NO", help="Withdraw or deny back pay of that number; give --reason.")
+@click.option(
+    "--withdraw", type=int, metavar="NO", help="Withdraw or deny back pay of that number; give --reason."
+)
 @click.option("--pay-in", type=parse_when, metavar="PERIOD", help="Open period that pays it.  [default: the newest]")  # fmt: skip
 @enterprise_option
 @login_option

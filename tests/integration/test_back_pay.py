@@ -134,22 +134,39 @@ def books(tenant: Tenant) -> list[Any]:
 def test_a_term_known_later(tenant: Tenant) -> None:
     """A leg is worth 12.50 from February: 2.50 for each of four."""
     before = books(tenant)
-    change(tenant, LEG={"effective": "2013-02-01", "type": "pay", "level": "leg", "component": "premium", "amount": 12.5})
+    change(
+        tenant,
+        LEG={
+            "effective": "2013-02-01",
+            "type": "pay",
+            "level": "leg",
+            "component": "premium",
+            "amount": 12.5,
+        },
+    )
     made = retro(tenant)
     assert made["state"] == "PROPOSED"
     assert found(tenant, made) == [(who, 2, "premium", "term", Decimal("2.50")) for who in ("ada", "bo", "hy", "lu")]  # fmt: skip
     assert adjusted(tenant) == {}, "nothing is paid before it is approved"
     done = approve(tenant, made)
     assert (done["state"], done["approved_by"]) == ("APPROVED", tenant.logins["admin"])
-    assert adjusted(tenant) == dict.fromkeys(("ada", "bo", "hy", "lu"), Decimal("2.50")), "lu has left and is paid all the same"
-    assert adjusted(tenant) == dict.fromkeys(("ada", "bo", "hy", "lu"), Decimal("2.50")), "once, whatever runs again"
+    assert adjusted(tenant) == dict.fromkeys(("ada", "bo", "hy", "lu"), Decimal("2.50")), (
+        "lu has left and is paid all the same"
+    )
+    assert adjusted(tenant) == dict.fromkeys(("ada", "bo", "hy", "lu"), Decimal("2.50")), (
+        "once, whatever runs again"
+    )
     assert books(tenant) == before, "originals stay"
     assert retro(tenant)["state"] == "NOTHING_OWED"
-    change(tenant, LEG={"effective": "2013-02-01", "type": "pay", "level": "leg", "component": "premium", "amount": 13})
+    change(
+        tenant,
+        LEG={"effective": "2013-02-01", "type": "pay", "level": "leg", "component": "premium", "amount": 13},
+    )
     again = retro(tenant)
     assert {row[4] for row in found(tenant, again)} == {Decimal("0.50")}, "a second one pays only what is new"
     kinds = tenant.conn.execute(
-        "select kind::text, state::text, count(*) from pay.pay_runs where enterprise_id = %s and kind = 'RETRO' group by 1, 2", (tenant.id,)
+        "select kind::text, state::text, count(*) from pay.pay_runs where enterprise_id = %s and kind = 'RETRO' group by 1, 2",
+        (tenant.id,),
     ).fetchall()
     assert kinds == [("RETRO", "published", 6)]
 
@@ -165,7 +182,8 @@ def test_a_fact_corrected_settles_the_queue(tenant: Tenant) -> None:
     assert tenant.conn.execute(waiting, (tenant.id,)).fetchone() == (0,)
     assert adjusted(tenant) == {"ada": Decimal(30)}
     line = tenant.conn.execute(
-        "select source::text, of_period_id, reason, state::text from pay.adjustments where enterprise_id = %s", (tenant.id,)
+        "select source::text, of_period_id, reason, state::text from pay.adjustments where enterprise_id = %s",
+        (tenant.id,),
     ).fetchone()
     assert line == ("RETRO", tenant.periods[0], "why", "PAID")
     tenant.refused("CP214", "payroll", "select pay.retro(%s)", tenant.id)
@@ -199,9 +217,7 @@ def test_people_are_paid_as_who_they_were(tenant: Tenant) -> None:
         "update crew.crew_members set hire_date = '2013-03-15', termination_date = null where id = any (%s)",
         ([tenant.crew["hy"], tenant.crew["lu"]],),
     )
-    raised = tenant.call(
-        "admin", "select * from pay.request_rates(%s, 'raise')", Jsonb({"ada": 66})
-    )
+    raised = tenant.call("admin", "select * from pay.request_rates(%s, 'raise')", Jsonb({"ada": 66}))
     tenant.call("chief", "select (pay.approve_rate_change(%s)).id", raised["id"])
     assert retro(tenant)["state"] == "NOTHING_OWED"
     made = retro(tenant, (1,), with_rates=True)
@@ -235,7 +251,9 @@ def test_what_was_paid_too_much_is_recovered_by_a_plan(tenant: Tenant) -> None:
 def test_a_recovery_denied_leaves_it_paid(tenant: Tenant) -> None:
     correct(tenant, "ada", -40)
     approve(tenant, retro(tenant, (1,)))
-    waiting = tenant.call("admin", "select id from pay.approvals where subject_kind = 'RECOVERY' and state = 'PENDING'")
+    waiting = tenant.call(
+        "admin", "select id from pay.approvals where subject_kind = 'RECOVERY' and state = 'PENDING'"
+    )
     tenant.call("admin", "select (pay.deny_approval(%s, 'our mistake')).id", waiting["id"])
     assert tenant.call("payroll", "select state from pay.recoveries")["state"] == "DENIED"
     assert adjusted(tenant) == {}
@@ -334,8 +352,12 @@ def test_command(tenant: Tenant, database: Target) -> None:
     asked = crewpay(database, tenant, "pay", "retro", "2013-01", "--reason", "late report", "--json")
     assert asked.returncode == 0, asked.stderr
     assert [(r["employee_id"], r["cause"], r["amount"]) for r in json.loads(asked.stdout)["data"]] == [("ada", "fact", "30.00")]  # fmt: skip
-    number = json.loads(crewpay(database, tenant, "pay", "retro", "--list", "--json").stdout)["data"][-1]["retro_no"]
-    done = crewpay(database, tenant, "pay", "retro", "--approve", str(number), "--pay-in", "2013-03", "--json")
+    number = json.loads(crewpay(database, tenant, "pay", "retro", "--list", "--json").stdout)["data"][-1][
+        "retro_no"
+    ]
+    done = crewpay(
+        database, tenant, "pay", "retro", "--approve", str(number), "--pay-in", "2013-03", "--json"
+    )
     assert json.loads(done.stdout)["data"][0]["state"] == "APPROVED", done.stderr
     assert crewpay(database, tenant, "pay", "retro", "--approve", str(number)).returncode == 4
     assert json.loads(crewpay(database, tenant, "pay", "recoveries", "--json").stdout)["data"] == []

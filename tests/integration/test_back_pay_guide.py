@@ -16,7 +16,7 @@ def settled(text: str) -> str:
     return KEY.sub("…", text)
 
 
-def test_commands_print_what_the_guide_shows(environment: dict[str, str]) -> None:  # noqa: F811
+def test_commands_print_what_the_guide_shows(environment: dict[str, str]) -> None:
     path = ROOT / "docs" / "back-pay.md"
     text = path.read_text(encoding="utf-8")
     fresh = CONSOLE.sub(lambda block: f"```console\n{settled(as_run(block[1], environment))}```", text)

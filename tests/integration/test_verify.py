@@ -134,19 +134,26 @@ def test_what_has_changed_since_is_no_difference(tenant: Tenant) -> None:
     delay(tenant, "bo", 30)
     tenant.conn.execute("update crew.crew_members set base_hourly_rate = 70 where id = %s", (tenant.crew["bo"],))  # fmt: skip
     runs.append(tenant.call("payroll", "select * from pay.refresh(%s, %s)", tenant.id, tenant.periods[0])["id"])  # fmt: skip
-    tenant.load(tenant.contract({"terms": {"GUAR": {"type": "monthly_guarantee", "hours": 12, "proration": "calendar_days"}}}))
+    tenant.load(
+        tenant.contract(
+            {"terms": {"GUAR": {"type": "monthly_guarantee", "hours": 12, "proration": "calendar_days"}}}
+        )
+    )
     runs.append(tenant.run(crew=["ada"])["id"])
     runs.append(tenant.run()["id"])
     delay(tenant, "ada", 5)
     carried = tenant.conn.execute("select count(carried_from) from pay.pay_runs where id = any (%s)", (runs,)).fetchone()  # fmt: skip
-    assert carried is not None and carried[0] > 0
+    assert carried is not None
+    assert carried[0] > 0
     for run in runs:
         assert verify(tenant, run) == []
 
 
 def test_refused(tenant: Tenant, operator: psycopg.Connection[Any]) -> None:
     run = tenant.run()["id"]
-    projected = tenant.call("payroll", "select * from pay.project(%s, %s)", tenant.id, tenant.periods[0])["id"]
+    projected = tenant.call("payroll", "select * from pay.project(%s, %s)", tenant.id, tenant.periods[0])[
+        "id"
+    ]
     tenant.refused("CP214", "payroll", "select pay.verify_run(%s)", uuid4())
     tenant.refused("22023", "payroll", "select pay.verify_run(%s)", projected)
     tenant.refused("42501", "bi", "select pay.verify_run(%s)", run)
@@ -181,7 +188,11 @@ def test_why_two_runs_differ(tenant: Tenant) -> None:
         ("bo", "guarantee", "rate", Decimal("135.00")),
         ("bo", "adjustment", "adjustment", Decimal("4.00")),
     ]
-    tenant.load(tenant.contract({"terms": {"GUAR": {"type": "monthly_guarantee", "hours": 11, "proration": "calendar_days"}}}))
+    tenant.load(
+        tenant.contract(
+            {"terms": {"GUAR": {"type": "monthly_guarantee", "hours": 11, "proration": "calendar_days"}}}
+        )
+    )
     third = tenant.run()["id"]
     assert diff(tenant, second, third) == [
         ("ada", "guarantee", "term", Decimal("60.00")),
@@ -244,7 +255,9 @@ def test_crew_see_their_own_projection(tenant: Tenant) -> None:
     project(tenant)
     login = ensure_login(tenant.conn, f"{tenant.slug}_ada", tenant.id, "crew", crew_member=tenant.crew["ada"])
     tenant.logins["crew"] = login
-    seen = tenant.call("crew", "select count(*), min(crew_member_id::text) as who from pay.calculation_versions")
+    seen = tenant.call(
+        "crew", "select count(*), min(crew_member_id::text) as who from pay.calculation_versions"
+    )
     assert (seen["count"], seen["who"]) == (1, str(tenant.crew["ada"]))
     tenant.conn.execute("delete from auth.principals where login = %s", (login,))
 
@@ -269,5 +282,3 @@ def test_commands(tenant: Tenant, database: Target) -> None:
     with behind_its_back(tenant.conn):
         tenant.conn.execute("update pay.pay_runs set total_amount = 1 where enterprise_id = %s", (tenant.id,))
     assert crewpay(database, tenant, "pay", "verify", "2013-01").returncode == 1
-
-
