@@ -51,11 +51,15 @@ docs: setup ## Generate the SQL reference, and what the guides show
 	@$(BIN)/crewpay docs sql --write
 	@CREWPAY_WRITE_GUIDES=1 $(BIN)/pytest tests/integration/test_guides.py
 
-stop: ## Stop the private cluster and Neo4j
+stop: ## Stop the private cluster, Neo4j and its daemon
+	@.dev/sync stop
 	@.dev/neo4j stop
+	@.dev/neo4j stop bench
+	@.dev/neo4j stop test
 	@.dev/cluster stop
 
 clean: ## Remove the private cluster, Neo4j and the Python environment
+	@.dev/sync clean
 	@.dev/neo4j clean
 	@.dev/cluster clean
 	@.dev/venv clean

@@ -17,7 +17,7 @@ from crewpay_sync.sync import dump
 from crewpay_sync.sync.backflow import Backflow
 from crewpay_sync.sync.errors import Deposed, Fenced, Wiped, is_lost_server, is_outage
 from crewpay_sync.sync.failpoints import failpoint
-from crewpay_sync.sync.forward import WHOLE, Forward
+from crewpay_sync.sync.forward import WHOLE, WINDOW, Forward
 from crewpay_sync.sync.graph import Graph
 from crewpay_sync.sync.model import ENTITIES, Enterprise, Proposed
 from crewpay_sync.sync.reconcile import Difference, all_suspects, confirm
@@ -62,6 +62,7 @@ class Lane:
         self._probe_at = 0.0
         self._beat_at = 0.0
         self._upkeep_at = 0.0
+        self._stands_by = False
         self._compare = False  # whether Neo4j may be another than the one we knew
 
     # ---- Leading ------------------------------------------------------------------------------------------------
@@ -85,6 +86,7 @@ class Lane:
         self.forward = Forward(self.store, self.graph, epoch, self.stopping)
         self.backflow = Backflow(self.store, self.graph, epoch)
         self.connected = False
+        self._stands_by = False
         self._compare_soon()
         log.info("%s: leading with epoch %s", self.enterprise.slug, epoch)
         failpoint("after_claim")
@@ -158,6 +160,9 @@ class Lane:
                     return self._claim_at - now
                 self._claim_at = now + CLAIM_EVERY * random.uniform(0.8, 1.2)  # noqa: S311
                 if not self.claim():
+                    if not self._stands_by:
+                        self._stands_by = True
+                        log.info("%s: stands by, another daemon leads", self.enterprise.slug)
                     return CLAIM_EVERY
             try:
                 if now < self._retry_at:
@@ -273,6 +278,9 @@ class Lane:
         found: list[Difference] = []
         for entity in ENTITIES.values():
             found += confirm(self.store, self.graph, entity, suspected[entity.name])
+        # What changed just now is in the queue, and differs for that reason only.
+        pending = {(d.entity, d.key) for d in self.store.peek(WINDOW)}
+        found = [d for d in found if (d.entity, d.key) not in pending]
         for entity in ENTITIES.values():
             wrong = [d.key for d in found if d.entity == entity.name and (prune or d.kind != "extra")]
             if wrong:

@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 
 from crewpay_sync.database import Target
 from crewpay_sync.importers.queries import query
+from crewpay_sync.output import CONNECTION, CrewPayError
 from crewpay_sync.sync.errors import Deposed
 from crewpay_sync.sync.model import Dirty, Enterprise, GraphRow, Node, Proposed
 from crewpay_sync.tenants import ensure_login
@@ -38,7 +39,15 @@ def open_session(target: Target) -> psycopg.Connection[Any]:
     try:
         row = conn.execute(query("sync", "login_is_superuser")).fetchone()
         if row and row[0]:
-            for enterprise, _ in conn.execute(query("sync", "all_enterprises")).fetchall():
+            enterprises = conn.execute(query("sync", "all_enterprises")).fetchall()
+            if not enterprises:
+                raise CrewPayError(
+                    "CP922",
+                    "there is no enterprise yet",
+                    hint="Load one first, e.g. crewpay import avelo.",
+                    exit_code=CONNECTION,
+                )
+            for enterprise, _ in enterprises:
                 ensure_login(conn, OPERATORS_LOGIN, enterprise, "sync")
             conn.execute(sql.SQL("set session authorization {}").format(sql.Identifier(OPERATORS_LOGIN)))
     except BaseException:

@@ -34,7 +34,7 @@ SYNC_PASSWORD = secrets.token_hex(16)
 Rows = list[dict[str, Any]]
 
 
-def eventually(what: Callable[[], Any], seconds: float = 20, why: str = "") -> Any:
+def eventually(what: Callable[[], Any], seconds: float = 60, why: str = "") -> Any:
     """Asks again until the answer is true; what it was."""
     until = time.monotonic() + seconds
     while True:
@@ -42,7 +42,9 @@ def eventually(what: Callable[[], Any], seconds: float = 20, why: str = "") -> A
         if answer:
             return answer
         if time.monotonic() > until:
-            raise AssertionError(f"not within {seconds} s: {why or getattr(what, '__name__', what)} ({answer!r})")
+            raise AssertionError(
+                f"not within {seconds} s: {why or getattr(what, '__name__', what)} ({answer!r})"
+            )
         time.sleep(0.02)
 
 
@@ -59,7 +61,11 @@ class Server:
 
     def command(self, action: str) -> None:
         done = subprocess.run(
-            [ROOT / ".dev" / "neo4j", action, self.name], capture_output=True, text=True, check=False, timeout=300
+            [ROOT / ".dev" / "neo4j", action, self.name],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
         )
         assert done.returncode == 0, done.stderr
 
@@ -84,7 +90,9 @@ class Server:
         """kill -9, and gone."""
         pid = self.pid
         os.kill(pid, signal.SIGKILL)
-        eventually(lambda: not Path(f"/proc/{pid}/fd").exists() or not _alive(pid), 10, "the killed server is gone")
+        eventually(
+            lambda: not Path(f"/proc/{pid}/fd").exists() or not _alive(pid), 10, "the killed server is gone"
+        )
 
     @contextmanager
     def configured(self, *lines: str) -> Iterator[None]:
@@ -114,13 +122,14 @@ class Server:
     def port(self) -> int:
         return int(self.target.uri.rsplit(":", 1)[1])
 
-
     @contextmanager
     def driver(self) -> Iterator[neo4j.Driver]:
         """A curator's connection."""
         target = self.target
         with neo4j.GraphDatabase.driver(
-            target.uri, auth=(target.user, target.password.get_secret_value()), notifications_min_severity="OFF"
+            target.uri,
+            auth=(target.user, target.password.get_secret_value()),
+            notifications_min_severity="OFF",
         ) as made:
             made.verify_connectivity()
             yield made
@@ -251,7 +260,9 @@ class Airline:
         }
         regulations = {
             r["rule_code"]: r["rule_title"]
-            for r in self.rows("select rule_code, rule_title from rules.faa_rules where superseded_at is null")
+            for r in self.rows(
+                "select rule_code, rule_title from rules.faa_rules where superseded_at is null"
+            )
         }
         interpretations = {
             str(r["id"]): (r["confidence_score"], sorted(r["codes"]))
@@ -281,7 +292,12 @@ class Airline:
                 )
             )
         }
-        return {"rules": rules, "regulations": regulations, "interpretations": interpretations, "curated": curated}
+        return {
+            "rules": rules,
+            "regulations": regulations,
+            "interpretations": interpretations,
+            "curated": curated,
+        }
 
     def there(self) -> dict[str, Any]:
         """What Neo4j has of this airline."""
@@ -319,8 +335,8 @@ class Airline:
             },
         }
 
-    def agree(self, seconds: float = 30, letters: int = 0) -> None:
-        """The invariant: both sides equal, no dead letter that wasn't planted, at most one leader."""
+    def agree(self, seconds: float = 60, letters: int = 0, repaired: bool = False) -> None:
+        """The invariant: both sides equal, no dead letter that wasn't planted, one leader; and no comparison had to repair anything."""
 
         def quiet() -> bool:
             return self.queue_depth() == 0 and self.wanted() == self.there()
@@ -335,11 +351,18 @@ class Airline:
                 if value != there[part]:
                     print(part, "wanted", str(value)[:600], "there", str(there[part])[:600])
             raise
-        assert len(self.rows("select * from graph.dead_letters where enterprise_id = %s", self.enterprise)) == letters
+        assert (
+            len(self.rows("select * from graph.dead_letters where enterprise_id = %s", self.enterprise))
+            == letters
+        )
         # One row an enterprise: there is never a second leader. Between two of them there may be none for a moment.
         if any(daemon.running for daemon in self.daemons):
             held = "select holder from graph.links where enterprise_id = %s and holder is not null"
             eventually(lambda: self.rows(held, self.enterprise), seconds, "a daemon leads")
+        if not repaired:
+            for daemon in self.daemons:
+                assert " was missing" not in daemon.log.read_text(), daemon.log.read_text()
+                assert " was different" not in daemon.log.read_text(), daemon.log.read_text()
 
     def generation(self) -> int:
         return int(
@@ -368,7 +391,10 @@ class Daemon:
         self.log = log
         with log.open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "crewpay_sync", "sync", "run"], env=environment, stdout=file, stderr=file
+                [sys.executable, "-m", "crewpay_sync", "sync", "run"],
+                env=environment,
+                stdout=file,
+                stderr=file,
             )
 
     @property
@@ -520,4 +546,3 @@ def proxied(port: int) -> Iterator[Proxy]:
         yield proxy
     finally:
         proxy.close()
-

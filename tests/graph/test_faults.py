@@ -50,7 +50,9 @@ def leader(airline: Any) -> str | None:
 @pytest.mark.parametrize(
     "place",
     [
-        p if p in ("after_peek", "before_neo4j_commit", "after_neo4j_commit", "after_propose") else pytest.param(p, marks=pytest.mark.long)
+        p
+        if p in ("after_peek", "before_neo4j_commit", "after_neo4j_commit", "after_propose")
+        else pytest.param(p, marks=pytest.mark.long)
         for p in PLACES
     ],
 )
@@ -59,17 +61,26 @@ def test_1_daemon_killed(airline: Any, place: str) -> None:
     airline.crewpay("sync", "run", "--once")
     for attempt in range(50 if LONG else 1):
         title = airline.change()
-        airline.cypher("MATCH (s:Scenario {enterprise: $e, id: 'red_eye_flight'}) SET s.description = $d", d=f"Attempt {attempt}.")
+        airline.cypher(
+            "MATCH (s:Scenario {enterprise: $e, id: 'red_eye_flight'}) SET s.description = $d",
+            d=f"Attempt {attempt}.",
+        )
         # The first transaction is its claim, the second the change.
         second = "@2" if place in ("in_neo4j_tx", "before_neo4j_commit", "after_neo4j_commit") else ""
         daemon = airline.daemon(f"{place}:kill{second}", ready=False)
         assert daemon.died() == -signal.SIGKILL, daemon.log.read_text()
-    assert airline.one("select count(*) from graph.outbox") > 0 or place not in ("before_peek", "after_peek", "in_neo4j_tx")
+    assert airline.one("select count(*) from graph.outbox") > 0 or place not in (
+        "before_peek",
+        "after_peek",
+        "in_neo4j_tx",
+    )
     airline.daemon()
     airline.agree()
     assert airline.cypher(TITLE, code="ALPA_Section_13.B") == [{"title": title}]
-    described = "select description from graph.scenarios where id = 'red_eye_flight' order by generation desc limit 1"
-    eventually(lambda: airline.one(described) == f"Attempt {attempt}.", 10, "the edit is in force")
+    described = (
+        "select description from graph.scenarios where id = 'red_eye_flight' order by generation desc limit 1"
+    )
+    eventually(lambda: airline.one(described) == f"Attempt {attempt}.", 60, "the edit is in force")
     assert airline.one("select epoch from graph.links") == (52 if LONG else 3)
 
 
@@ -78,7 +89,11 @@ def test_1_daemon_killed(airline: Any, place: str) -> None:
 
 @pytest.mark.parametrize(
     "place",
-    ["in_neo4j_tx", pytest.param("", marks=pytest.mark.long), pytest.param("before_neo4j_commit", marks=pytest.mark.long)],
+    [
+        "in_neo4j_tx",
+        pytest.param("", marks=pytest.mark.long),
+        pytest.param("before_neo4j_commit", marks=pytest.mark.long),
+    ],
 )
 def test_2_neo4j_killed(airline: Any, neo4j_server: Any, place: str) -> None:
     """kill -9 while idle, within a transaction, at its commit: the daemon waits, and goes on when it is back."""
@@ -86,7 +101,7 @@ def test_2_neo4j_killed(airline: Any, neo4j_server: Any, place: str) -> None:
     daemon = airline.daemon(f"{place}:stop@2" if place else "")  # the first is its claim
     title = airline.change()
     if place:
-        eventually(lambda: state(daemon.process.pid) == "T", 10, "it stands within the transaction")
+        eventually(lambda: state(daemon.process.pid) == "T", 60, "it stands within the transaction")
     neo4j_server.kill()
     if place:
         daemon.signal(signal.SIGCONT)
@@ -122,7 +137,7 @@ def test_3_postgres_killed(airline: Any, server: Any) -> None:
             return True
         return False
 
-    eventually(back, 30, "Postgres is back")
+    eventually(back, 60, "Postgres is back")
     airline.change()
     daemon.saw("leading with epoch 2")
     airline.agree()
@@ -135,8 +150,15 @@ def test_3_sessions_terminated(airline: Any, which: str) -> None:
     airline.agree()
     for _ in range(20):
         title = airline.change()
-        airline.do("select pg_terminate_backend(pid) from pg_stat_activity where application_name = %s and datname = current_database()", which)
-        eventually(lambda t=title: airline.cypher(TITLE, code="ALPA_Section_13.B") == [{"title": t}], 10, "the change arrives all the same")
+        airline.do(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = %s and datname = current_database()",
+            which,
+        )
+        eventually(
+            lambda t=title: airline.cypher(TITLE, code="ALPA_Section_13.B") == [{"title": t}],
+            60,
+            "the change arrives all the same",
+        )
     airline.agree()
 
 
@@ -171,9 +193,13 @@ def test_4_network(airline: Any, neo4j_server: Any, link: str, fault: str) -> No
         if fault == "refuse":
             time.sleep(3)  # the fault is that it lasts
             proxy.refuse = False
-        eventually(lambda: airline.cypher(TITLE, code="ALPA_Section_13.B") == [{"title": title}], 45, "the change arrives")
+        eventually(
+            lambda: airline.cypher(TITLE, code="ALPA_Section_13.B") == [{"title": title}],
+            60,
+            "the change arrives",
+        )
         proxy.delay = 0
-        airline.agree(45)
+        airline.agree()
         assert daemon.running
 
 
@@ -185,11 +211,15 @@ def test_5_a_paused_leader_is_fenced(airline: Any) -> None:
     airline.crewpay("sync", "run", "--once")
     zombie = airline.daemon("before_write:stop")
     old = airline.change()
-    eventually(lambda: state(zombie.process.pid) == "T", 10, "it stands before the write")
+    eventually(lambda: state(zombie.process.pid) == "T", 60, "it stands before the write")
     other = airline.daemon(ready=False)
     new = airline.change()
     other.saw("leading with epoch 3")  # after ten seconds of silence
-    eventually(lambda: airline.cypher(TITLE, code="ALPA_Section_13.B") == [{"title": new}], 10, "the new leader writes")
+    eventually(
+        lambda: airline.cypher(TITLE, code="ALPA_Section_13.B") == [{"title": new}],
+        60,
+        "the new leader writes",
+    )
     zombie.signal(signal.SIGCONT)
     zombie.saw("another daemon leads now")
     airline.agree()
@@ -209,11 +239,15 @@ def test_5_a_leader_paused_within_a_transaction(airline: Any) -> None:
     airline.crewpay("sync", "run", "--once")
     zombie = airline.daemon("before_neo4j_commit:stop@2")
     airline.change()
-    eventually(lambda: state(zombie.process.pid) == "T", 10, "it stands within the transaction")
+    eventually(lambda: state(zombie.process.pid) == "T", 60, "it stands within the transaction")
     other = airline.daemon(ready=False)
     new = airline.change()
     other.saw("leading with epoch 3")
-    eventually(lambda: airline.cypher(TITLE, code="ALPA_Section_13.B") == [{"title": new}], 15, "the new leader writes")
+    eventually(
+        lambda: airline.cypher(TITLE, code="ALPA_Section_13.B") == [{"title": new}],
+        60,
+        "the new leader writes",
+    )
     zombie.signal(signal.SIGCONT)
     zombie.saw("another daemon leads now")
     airline.agree()
@@ -224,7 +258,9 @@ def test_5_a_leader_paused_within_a_transaction(airline: Any) -> None:
 def test_5_several_daemons(airline: Any, count: int) -> None:
     """One leads; killed, another leads within two seconds and a poll."""
     daemons = [airline.daemon(ready=False) for _ in range(count)]
-    eventually(lambda: airline.one("select count(*) from graph.links where holder is not null") == 1, 20, "one leads")
+    eventually(
+        lambda: airline.one("select count(*) from graph.links where holder is not null") == 1, 60, "one leads"
+    )
     while len(daemons) > 1:
         airline.change()
         airline.agree()
@@ -233,7 +269,7 @@ def test_5_several_daemons(airline: Any, count: int) -> None:
         daemons.remove(first)
         epoch = airline.one("select epoch from graph.links")
         first.kill()
-        eventually(lambda e=epoch: airline.one("select epoch from graph.links") > e, 10, "another leads")
+        eventually(lambda e=epoch: airline.one("select epoch from graph.links") > e, 60, "another leads")
     airline.change()
     airline.agree()
 
@@ -245,21 +281,25 @@ def test_6_commits_out_of_order(airline: Any) -> None:
     """A transaction that began first commits last, on a node made of several tables; in between everything else was acknowledged."""
     airline.daemon()
     airline.agree()
-    (interpretation, term) = airline.rows("select id from rules.rule_interpretations order by id limit 1"), airline.one(
-        "select id from rules.union_contract_terms where term_code = 'ALPA_Section_8.D'"
+    (interpretation, term) = (
+        airline.rows("select id from rules.rule_interpretations order by id limit 1"),
+        airline.one("select id from rules.union_contract_terms where term_code = 'ALPA_Section_8.D'"),
     )
     key = interpretation[0]["id"]
     with closing(airline.target.connect()) as early:
         early.execute(
-            "insert into rules.interpretation_contract_terms values (%s, %s, %s) on conflict do nothing", (airline.enterprise, key, term)
+            "insert into rules.interpretation_contract_terms values (%s, %s, %s) on conflict do nothing",
+            (airline.enterprise, key, term),
         )
         for score in (41, 42, 43):
-            airline.do("update rules.rule_interpretations set confidence_score = %s where id = %s", score, key)
+            airline.do(
+                "update rules.rule_interpretations set confidence_score = %s where id = %s", score, key
+            )
             eventually(
                 lambda s=score: airline.cypher("MATCH (n:Interpretation {enterprise: $e, id: $id}) RETURN n.confidence AS c", id=str(key)) == [{"c": s}],
                 10, "the later change arrives first",
             )  # fmt: skip
-        eventually(lambda: airline.queue_depth() == 0, 10, "everything seen is acknowledged")
+        eventually(lambda: airline.queue_depth() == 0, 60, "everything seen is acknowledged")
         early.commit()
     airline.agree()
 
@@ -269,11 +309,27 @@ def test_6_a_change_during_the_write_is_not_lost(airline: Any) -> None:
     airline.crewpay("sync", "run", "--once")
     daemon = airline.daemon("after_neo4j_commit:stop@2")
     airline.change()
-    eventually(lambda: state(daemon.process.pid) == "T", 10, "it stands before the acknowledgement")
+    eventually(lambda: state(daemon.process.pid) == "T", 60, "it stands before the acknowledgement")
     last = airline.change()
     daemon.signal(signal.SIGCONT)
     airline.agree()
     assert airline.cypher(TITLE, code="ALPA_Section_13.B") == [{"title": last}]
+
+
+def test_6_a_late_commit_during_the_write_is_not_lost(airline: Any) -> None:
+    """A transaction that took its number first commits after the daemon looked, and before it acknowledges a higher number."""
+    airline.crewpay("sync", "run", "--once")
+    with closing(airline.target.connect()) as early:
+        early.execute(
+            "update rules.union_contract_terms set term_title = 'Late' where term_code = 'ALPA_Section_5.A'"
+        )
+        daemon = airline.daemon("after_neo4j_commit:stop@2")
+        airline.change()
+        eventually(lambda: state(daemon.process.pid) == "T", 60, "it stands before the acknowledgement")
+        early.commit()
+    daemon.signal(signal.SIGCONT)
+    airline.agree()
+    assert airline.cypher(TITLE, code="ALPA_Section_5.A") == [{"title": "Late"}]
 
 
 @pytest.mark.parametrize("seed", range(10 if LONG else 1))
@@ -281,7 +337,7 @@ def test_6_twenty_writers(airline: Any, seed: int) -> None:
     """Random writers that sleep, roll back, use savepoints, remove and put back, on rules and on what joins them."""
     airline.daemon()
     airline.agree()
-    bulk(airline, 30, "W")
+    bulk(airline, 60, "W")
     stop = time.monotonic() + (10 if LONG else 4)
 
     def write(number: int) -> None:
@@ -293,7 +349,10 @@ def test_6_twenty_writers(airline: Any, seed: int) -> None:
                     conn.execute("savepoint s")
                     what = dice.random()
                     if what < 0.5:
-                        conn.execute("update rules.union_contract_terms set term_title = %s where term_code = %s", (str(dice.random()), code))
+                        conn.execute(
+                            "update rules.union_contract_terms set term_title = %s where term_code = %s",
+                            (str(dice.random()), code),
+                        )
                     elif what < 0.6:
                         conn.execute("delete from rules.union_contract_terms where term_code = %s", (code,))
                     elif what < 0.75:
@@ -302,7 +361,10 @@ def test_6_twenty_writers(airline: Any, seed: int) -> None:
                             "values (%s, %s, 'CREDIT', %s, 'Text', '2025-01-01', '{CAPTAIN}')", (airline.enterprise, code, str(dice.random())),
                         )  # fmt: skip
                     elif what < 0.9:
-                        conn.execute("update rules.rule_interpretations set confidence_score = %s", (dice.randint(0, 100),))
+                        conn.execute(
+                            "update rules.rule_interpretations set confidence_score = %s",
+                            (dice.randint(0, 100),),
+                        )
                     else:
                         conn.execute(
                             "insert into rules.interpretation_contract_terms select i.enterprise_id, i.id, t.id "
@@ -331,11 +393,15 @@ def test_7_an_idle_writer_stalls_nobody(airline: Any, server: Any) -> None:
     airline.daemon()
     airline.agree()
     with closing(airline.target.connect()) as here, closing(server.connect()) as elsewhere:
-        here.execute("update rules.union_contract_terms set term_title = 'Open' where term_code = 'ALPA_Section_5.A'")
+        here.execute(
+            "update rules.union_contract_terms set term_title = 'Open' where term_code = 'ALPA_Section_5.A'"
+        )
         elsewhere.execute("create temporary table idle ()")
         title = airline.change()
-        eventually(lambda: airline.cypher(TITLE, code="ALPA_Section_13.B") == [{"title": title}], 5, "others go on")
-        eventually(lambda: airline.queue_depth() == 0, 5)
+        eventually(
+            lambda: airline.cypher(TITLE, code="ALPA_Section_13.B") == [{"title": title}], 60, "others go on"
+        )
+        eventually(lambda: airline.queue_depth() == 0)
         here.commit()
     airline.agree()
     assert airline.cypher(TITLE, code="ALPA_Section_5.A") == [{"title": "Open"}]
@@ -359,15 +425,19 @@ def test_8_poison(airline: Any) -> None:
     assert set(letters) == {("term", "refused"), ("interpretation", "waiting")}
     assert letters["term", "refused"]["key"] == "Bulk_777"
     assert "ConstraintValidationFailed" in letters["term", "refused"]["error_code"]
-    assert airline.cypher("MATCH (n:ContractTerm {enterprise: $e}) WHERE n.code STARTS WITH 'Bulk' RETURN count(*) AS n") == [
-        {"n": (10_000 if LONG else 1_000) - 1}
-    ]
+    assert airline.cypher(
+        "MATCH (n:ContractTerm {enterprise: $e}) WHERE n.code STARTS WITH 'Bulk' RETURN count(*) AS n"
+    ) == [{"n": (10_000 if LONG else 1_000) - 1}]
     assert airline.rows("select from ops.alerts where alert_key = 'graph.dead_letters' and state = 'OPEN'")
     listed = json.loads(airline.crewpay("sync", "dead", "list", "--json", code=1).stdout)["data"]
     assert [r["entity"] for r in listed] == ["term", "interpretation"]
     # A retry alone changes nothing; without the cause, the rule and what waited for it arrive.
     airline.crewpay("sync", "dead", "retry", "term", "Bulk_777")
-    eventually(lambda: airline.one("select attempts from graph.dead_letters where entity = 'term'") == 2, 10, "it was tried again")
+    eventually(
+        lambda: airline.one("select attempts from graph.dead_letters where entity = 'term'") == 2,
+        60,
+        "it was tried again",
+    )
     airline.cypher("MATCH (n:Rule {enterprise: $e, code: 'Bulk_777'}) DETACH DELETE n")
     airline.crewpay("sync", "dead", "retry")
     airline.agree(60)
@@ -406,7 +476,9 @@ def test_10_much_at_once(airline: Any) -> None:
     bulk(airline, 100_000)
     airline.agree(180)
     for _ in range(100):
-        airline.do("update rules.union_contract_terms set priority = priority + 1 where term_code like 'Bulk\\_1___'")
+        airline.do(
+            "update rules.union_contract_terms set priority = priority + 1 where term_code like 'Bulk\\_1___'"
+        )
     airline.agree(120)
     airline.do("delete from rules.union_contract_terms where term_code like 'Bulk\\_2____'")
     airline.agree(120)
@@ -450,13 +522,15 @@ def test_12_wiped(airline: Any) -> None:
     airline.daemon()
     airline.agree()
     airline.cypher("MATCH (s:Scenario {enterprise: $e, id: 'red_eye_flight'}) SET s.description = 'Curated.'")
-    eventually(lambda: airline.generation() == 1, 5, "a curator's edit")
+    eventually(lambda: airline.generation() == 1, 60, "a curator's edit")
     before = airline.there()
     wipe(airline.driver)
-    eventually(lambda: airline.there() == before, 30, "it is all there again")
+    eventually(lambda: airline.there() == before, 60, "it is all there again")
     airline.agree()
     assert airline.generation() == 1
-    assert airline.cypher("MATCH (s:Scenario {enterprise: $e, id: 'red_eye_flight'}) RETURN s.description AS d") == [{"d": "Curated."}]
+    assert airline.cypher(
+        "MATCH (s:Scenario {enterprise: $e, id: 'red_eye_flight'}) RETURN s.description AS d"
+    ) == [{"d": "Curated."}]
 
 
 @pytest.mark.long
@@ -527,7 +601,9 @@ def test_15_no_room_in_postgres(airline: Any) -> None:
     airline.do(
         "create function graph.full() returns trigger language plpgsql as $$ begin raise exception using errcode = '53100', message = 'disk full'; end $$"
     )
-    airline.do("create trigger outbox_full before delete on graph.outbox for each statement execute function graph.full()")
+    airline.do(
+        "create trigger outbox_full before delete on graph.outbox for each statement execute function graph.full()"
+    )
     airline.change()
     daemon.saw("the database is away")
     airline.do("drop trigger outbox_full on graph.outbox")
@@ -568,7 +644,9 @@ def test_16_a_constraint_is_missing(airline: Any) -> None:
     """It is made again; where what is there violates it, the daemon refuses to start and names it."""
     airline.crewpay("sync", "run", "--once")
     airline.cypher("DROP CONSTRAINT scenario_id")
-    airline.cypher("MATCH (s:Scenario {enterprise: $e, id: 'red_eye_flight'}) CREATE (d:Scenario) SET d = properties(s)")
+    airline.cypher(
+        "MATCH (s:Scenario {enterprise: $e, id: 'red_eye_flight'}) CREATE (d:Scenario) SET d = properties(s)"
+    )
     done = airline.crewpay("sync", "run", code=3)
     assert "CP943" in done.stderr
     airline.cypher("MATCH (s:Scenario {enterprise: $e, id: 'red_eye_flight'}) WHERE NOT (s)--() DELETE s")
@@ -592,7 +670,11 @@ def test_17_the_database_is_restored(airline: Any, server: Any, restored: str) -
     airline.crewpay("sync", "run", "--once")
     airline.conn.close()
     with closing(server.connect(autocommit=True)) as conn:  # the backup: the database as it is now
-        conn.execute(sql.SQL("create database {} template {}").format(sql.Identifier(restored), sql.Identifier(airline.target.dbname)))
+        conn.execute(
+            sql.SQL("create database {} template {}").format(
+                sql.Identifier(restored), sql.Identifier(airline.target.dbname)
+            )
+        )
         conn.execute(sql.SQL("grant connect on database {} to crewpay_sync").format(sql.Identifier(restored)))
     airline.conn = airline.target.connect(autocommit=True)
     airline.change()
@@ -634,6 +716,6 @@ def test_17_neo4j_is_restored(airline: Any, neo4j_server: Any) -> None:
     finally:
         shutil.rmtree(backup, ignore_errors=True)
         neo4j_server.start()
-    airline.agree(60)
+    airline.agree(60, repaired=True)
     assert daemon.running
     assert airline.one("select reconciled_differences from graph.links") > 20

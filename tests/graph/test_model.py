@@ -68,11 +68,17 @@ def test_both_sides_agree_after_the_first_run(airline: Any) -> None:
     ("name", "parameters", "expected"),
     [
         ("rules_for_scenario", {"scenario": "red_eye_flight"}, [("code", "ALPA_Section_12.C")]),
-        ("why_conflict", {"first": "ALPA_Section_6.E", "second": "ALPA_Section_4.A"}, [("resolutionMethod", "GREATEST")]),
+        (
+            "why_conflict",
+            {"first": "ALPA_Section_6.E", "second": "ALPA_Section_4.A"},
+            [("resolutionMethod", "GREATEST")],
+        ),
         ("component_depends_on", {"component": "overtime"}, [("dependsOn", "flight_pay")]),
     ],
 )
-def test_named_queries(airline: Any, name: str, parameters: dict[str, str], expected: list[tuple[str, str]]) -> None:
+def test_named_queries(
+    airline: Any, name: str, parameters: dict[str, str], expected: list[tuple[str, str]]
+) -> None:
     airline.crewpay("sync", "run", "--once")
     given = [part for k, v in parameters.items() for part in ("-p", f"{k}={v}")]
     data = json.loads(airline.crewpay("graph", "query", name, *given, "--json").stdout)["data"]
@@ -107,14 +113,18 @@ def test_airlines_are_kept_apart(airline: Any) -> None:
     mine, others = (
         {
             r["code"]
-            for r in airline.cypher("MATCH (n:ContractTerm {enterprise: $of}) RETURN n.code AS code", of=str(of))
+            for r in airline.cypher(
+                "MATCH (n:ContractTerm {enterprise: $of}) RETURN n.code AS code", of=str(of)
+            )
         }
         for of in (airline.enterprise, other)
     )
     assert mine == set(airline.wanted()["rules"])
     assert others == {
         r["term_code"]
-        for r in airline.rows("select term_code from rules.union_contract_terms where enterprise_id = %s", other)
+        for r in airline.rows(
+            "select term_code from rules.union_contract_terms where enterprise_id = %s", other
+        )
     }
     assert airline.cypher("MATCH (a)-[r]->(b) WHERE a.enterprise <> b.enterprise RETURN r") == []
 
@@ -131,13 +141,19 @@ def test_airlines_are_kept_apart(airline: Any) -> None:
 def test_nothing_that_neo4j_will_drop(airline: Any) -> None:
     """Every statement of ours is planned without a warning of deprecation."""
     airline.crewpay("sync", "run", "--once")
-    own = re.split(r"^// name: \w+\n", (ROOT / "crewpay_sync/sync/statements.cypher").read_text(), flags=re.MULTILINE)[1:]
+    own = re.split(
+        r"^// name: \w+\n", (ROOT / "crewpay_sync/sync/statements.cypher").read_text(), flags=re.MULTILINE
+    )[1:]
     named = [p.read_text() for p in (ROOT / "graph" / "queries").glob("*.cypher")]
     assert len(own) > 20
     target = airline.neo4j
-    with neo4j.GraphDatabase.driver(target.uri, auth=(target.user, target.password.get_secret_value())) as driver:
+    with neo4j.GraphDatabase.driver(
+        target.uri, auth=(target.user, target.password.get_secret_value())
+    ) as driver:
         for text in own + named:
             names = set(re.findall(r"\$(\w+)", text))
-            _, summary, _ = driver.execute_query("EXPLAIN " + text, {n: [] if n in ("rows", "keys", "columns") else 1 for n in names})
+            _, summary, _ = driver.execute_query(
+                "EXPLAIN " + text, {n: [] if n in ("rows", "keys", "columns") else 1 for n in names}
+            )
             told = [s for s in summary.gql_status_objects if s.classification == "DEPRECATION"]
             assert told == [], (text, told)

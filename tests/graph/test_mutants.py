@@ -20,13 +20,19 @@ GATE = """            gate = self.__dict__.setdefault("gate", {})
             failpoint("after_peek")
 """
 MUTANTS = {
-    "no fence": ("crewpay_sync/sync/statements.cypher", "WHERE s.epoch <= $epoch\n", "", "test_faults.py", "test_5_a_paused_leader_is_fenced"),
+    "no fence": (
+        "crewpay_sync/sync/statements.cypher",
+        "WHERE s.epoch <= $epoch\n",
+        "",
+        "test_faults.py",
+        "test_5_a_paused_leader_is_fenced",
+    ),
     "acknowledged up to a number": (
         "sql/graph/queue.sql",
         "o.seq = any (p_seqs)\n    returning",
         "o.seq <= (select max(s) from unnest(p_seqs) s)\n    returning",
         "test_faults.py",
-        "test_6_commits_out_of_order",
+        "test_6_a_late_commit_during_the_write_is_not_lost",
     ),
     "acknowledged by key": (
         "sql/graph/queue.sql",
@@ -58,13 +64,28 @@ def test_mutant_is_found(name: str, tmp_path: Path, neo4j_server: object) -> Non
     path, old, new, file, test = MUTANTS[name]
     copy = tmp_path / "checkout"
     shutil.copytree(
-        ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv", "__pycache__", ".hypothesis", ".mypy_cache", ".ruff_cache", ".pytest_cache")
+        ROOT,
+        copy,
+        ignore=shutil.ignore_patterns(
+            ".git", ".venv", "__pycache__", ".hypothesis", ".mypy_cache", ".ruff_cache", ".pytest_cache"
+        ),
     )
     text = (copy / path).read_text()
     assert text.count(old) == 1, f"{path} no longer has the line that {name} changes"
     (copy / path).write_text(text.replace(old, new))
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"tests/graph/{file}", "-k", test],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "-p",
+            "no:cacheprovider",
+            f"tests/graph/{file}",
+            "-k",
+            test,
+        ],
         cwd=copy,
         env={**os.environ, "PYTHONPATH": str(copy), "CREWPAY_TEST_LONG": ""},
         capture_output=True,
@@ -73,4 +94,4 @@ def test_mutant_is_found(name: str, tmp_path: Path, neo4j_server: object) -> Non
         timeout=400,
     )
     assert done.returncode == 1, f"{name} was not found\n{done.stdout[-3000:]}"
-    assert "1 failed" in done.stdout
+    assert f"FAILED tests/graph/{file}::{test}" in done.stdout, done.stdout[-3000:]
