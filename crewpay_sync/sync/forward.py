@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from crewpay_sync.sync.errors import Missing, Stopped, code_of, is_refusal, is_too_much
@@ -43,8 +44,7 @@ class Forward:
         """A window: rules before what requires them, removals last."""
         gone: dict[str, list[Dirty]] = {}
         for entity in ENTITIES.values():
-            for batch in _batches([d for d in dirty if d.entity == entity.name]):
-                nodes = {n.key: n for n in self.store.nodes(entity.name, [d.key for d in batch])}
+            for batch, nodes in self._read_ahead(entity, [d for d in dirty if d.entity == entity.name]):
                 present = [d for d in batch if d.key in nodes]
                 gone.setdefault(entity.name, []).extend(d for d in batch if d.key not in nodes)
                 self._attempt(present, partial(self._upsert, entity, nodes))
@@ -53,6 +53,27 @@ class Forward:
         for entity in reversed(list(ENTITIES.values())):
             for batch in _batches(gone.get(entity.name, [])):
                 self._attempt(batch, partial(self._remove, entity))
+
+    def _read_ahead(
+        self, entity: Entity, dirty: Sequence[Dirty]
+    ) -> Iterator[tuple[Sequence[Dirty], dict[str, Node]]]:
+        """Batches with their state of now; while Neo4j writes one, Postgres reads the next. What changes after that has a later entry."""
+
+        def read(batch: Sequence[Dirty]) -> dict[str, Node]:
+            return {n.key: n for n in self.store.nodes(entity.name, [d.key for d in batch])}
+
+        batches = list(_batches(dirty))
+        if len(batches) < 2:
+            for batch in batches:
+                yield batch, read(batch)
+            return
+        with ThreadPoolExecutor(1) as reader:
+            ahead = reader.submit(read, batches[0])
+            for number, batch in enumerate(batches):
+                nodes = ahead.result()
+                if number + 1 < len(batches):
+                    ahead = reader.submit(read, batches[number + 1])
+                yield batch, nodes
 
     def _upsert(self, entity: Entity, nodes: dict[str, Node], some: Sequence[Dirty]) -> None:
         self.graph.upsert(self.epoch, entity, [nodes[d.key] for d in some])

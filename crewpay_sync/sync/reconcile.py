@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -39,19 +40,26 @@ def _digest(values: tuple[Any, ...], requires: Iterable[str]) -> int:
 
 def suspects(store: Store, graph: Graph, entity: Entity, alive: Callable[[], None]) -> list[str]:
     """Keys whose nodes look different, from one pass over each side; digests only, so that memory stays small."""
-    expected: dict[str, int] = {}
-    for keys in store.keys(entity.name):
-        alive()
-        for node in store.nodes(entity.name, keys):
-            expected[node.key] = _digest(*_wanted(entity, node))
-    different: list[str] = []
-    for number, (key, values, requires) in enumerate(graph.nodes(entity)):
-        if number % 5000 == 0:
-            alive()
-        digest = expected.pop(key, None)
-        if digest is None or digest != _digest(values, requires):
-            different.append(key)
-    return different + list(expected)
+
+    def wanted() -> dict[str, int]:
+        return {
+            node.key: _digest(*_wanted(entity, node))
+            for keys in store.keys(entity.name)
+            for node in store.nodes(entity.name, keys)
+        }
+
+    there: dict[str, int] = {}
+    with ThreadPoolExecutor(1) as reader:
+        reading = reader.submit(wanted)
+        for number, (key, values, requires) in enumerate(graph.nodes(entity)):
+            if number % 5000 == 0:
+                alive()
+            there[key] = _digest(values, requires)
+        different = []
+        for key, digest in reading.result().items():
+            if there.pop(key, None) != digest:
+                different.append(key)
+    return different + list(there)
 
 
 def confirm(store: Store, graph: Graph, entity: Entity, keys: list[str]) -> list[Difference]:

@@ -100,6 +100,7 @@ def idle(airline: Airline) -> Figures:
                 record = reader.run(TITLE, e=str(airline.enterprise)).single()
                 if record and record["title"] == title:
                     break
+                time.sleep(0.001)  # a reader that never rests takes from the others what it measures
             if number >= 50:
                 taken.append((time.perf_counter() - started) * 1000)
     return {IDLE_P50: percentile(taken, 0.5), IDLE_P99: percentile(taken, 0.99)}

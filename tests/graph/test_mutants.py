@@ -29,14 +29,14 @@ MUTANTS = {
     ),
     "acknowledged up to a number": (
         "sql/graph/queue.sql",
-        "o.seq = any (p_seqs)\n    returning",
-        "o.seq <= (select max(s) from unnest(p_seqs) s)\n    returning",
+        "o.seq = s.seq\n    returning",
+        "o.seq <= (select max(m.seq) from unnest(p_seqs) as m (seq))\n    returning",
         "test_faults.py",
         "test_6_a_late_commit_during_the_write_is_not_lost",
     ),
     "acknowledged by key": (
         "sql/graph/queue.sql",
-        "o.seq = any (p_seqs)\n    returning",
+        "o.seq = s.seq\n    returning",
         "(o.entity, o.key) in (select x.entity, x.key from graph.outbox as x where x.seq = any (p_seqs))\n    returning",
         "test_faults.py",
         "test_6_a_change_during_the_write_is_not_lost",
