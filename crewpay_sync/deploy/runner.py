@@ -337,13 +337,20 @@ def deploy(
     return result
 
 
-def _pause_jobs(conn: psycopg.Connection[Any], duration: str) -> bool:
-    """Scheduled jobs don't start while we work; false where the database has none yet. A deploy that dies is waited out."""
+def _pause_jobs(conn: psycopg.Connection[Any], duration: str, say: Say) -> bool:
+    """Scheduled jobs don't start while we work; a deploy that dies is waited out.
+
+    False where the database can't: it is new, or an earlier deploy ended between its migrations and sql/ and functions are behind their tables.
+    """
     row = conn.execute("select to_regprocedure('ops.pause_jobs(interval, text)') is not null").fetchone()
-    if row and row[0]:
+    if not (row and row[0]):
+        return False
+    try:
         conn.execute("select ops.pause_jobs(%s::interval, 'deploy')", (duration,))
-        return True
-    return False
+    except psycopg.Error as error:
+        say(f"scheduled jobs go on as they are: {error.diag.message_primary}")
+        return False
+    return True
 
 
 def _wake_scheduler(conn: psycopg.Connection[Any]) -> None:
@@ -371,7 +378,7 @@ def _run(
     ).fetchone()
     assert row is not None  # noqa: S101
     run = row[0]
-    paused = _pause_jobs(conn, "30 minutes")
+    paused = _pause_jobs(conn, "30 minutes", say)
     try:
         if plan.migrations:
             say("migrations:")
@@ -393,7 +400,7 @@ def _run(
         raise
     finally:
         if paused and not conn.closed:
-            _pause_jobs(conn, "0")
+            _pause_jobs(conn, "0", say)
     _wake_scheduler(conn)
     conn.execute(
         "update deploy.runs set state = 'succeeded', finished_at = now(), migrations = %s, statements = %s where id = %s",

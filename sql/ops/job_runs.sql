@@ -160,6 +160,7 @@ comment on procedure ops.run_job(text) is
 p_name: job. Errors: CP330 unknown job, CP331 it failed, 42501 not the scheduler.';
 
 -- Late: due, and nothing began. Long: began, and doesn't end. Lost: the session died. Missing: the scheduler doesn't know it.
+drop view if exists ops.job_status;
 create or replace view ops.job_status
 with (security_invoker = true, security_barrier = true)
 as

@@ -239,7 +239,10 @@ def test_volumes(attack: Attack, note: Note) -> None:
         "select relname, reltuples from pg_class",
         "select relname, n_live_tup from pg_stat_user_tables",
     ):
-        attack.look(attack.run(statement), statement)
+        found = attack.run(statement)
+        assert isinstance(found, list)
+        # A count may happen to be the figure of somebody's pay: the names are what could tell.
+        attack.look([row["relname"] for row in found], statement)
     note("counts and names, no row")
 
 

@@ -142,6 +142,22 @@ def test_after_a_failure_behind_a_migration_everything_runs(small: Tree, empty_d
     assert query(empty_database, "select to_regclass('shop.names') is not null") == [(True,)]
 
 
+def test_jobs_that_cannot_be_paused_hide_no_failure(small: Tree, empty_database: Target) -> None:
+    """Between a migration and sql/, functions are behind their tables: the pause fails, and the failure told is the deploy's own."""
+    pause = """create schema ops;
+        create function ops.pause_jobs(interval, text) returns timestamptz language plpgsql as $$ begin perform nope; end $$;"""
+    add_migration(small, "0002.pause", pause, "drop schema ops cascade;\n")
+    runner.deploy(empty_database, small)
+    write(small.root, "sql/shop/broken.sql", "select missing;\n")
+    write(small.root, "sql/LOADORDER", "shop/views.sql\nshop/broken.sql\n")
+    said: list[str] = []
+    with pytest.raises(CrewPayError, match=r"broken\.sql:1"):
+        runner.deploy(empty_database, small, say=said.append)
+    assert any("nope" in line for line in said)
+    write(small.root, "sql/shop/broken.sql", "select 1;\n")
+    runner.deploy(empty_database, small)
+
+
 def test_an_edited_migration_is_refused(small: Tree, empty_database: Target) -> None:
     runner.deploy(empty_database, small)
     write(small.root, "migrations/0001.shop.sql", FIRST + "-- edited\n")
