@@ -29,11 +29,11 @@ begin
     when sqlstate 'ZZ001' then
       null;
   end;
-  if (v_outcome ->> 'added')::integer + (v_outcome ->> 'changed')::integer = 0 and (v_outcome ->> 'generation')::bigint = v_generation then
+  if (v_outcome ->> 'added')::integer + (v_outcome ->> 'changed')::integer + coalesce((v_outcome ->> 'interpretations')::integer, 0) = 0 and (v_outcome ->> 'generation')::bigint = v_generation then
     raise exception using
       errcode = 'CP311',
       message = 'the contract reads so already',
-      hint = 'A change of the contract changes a term or the rule graph.';
+      hint = 'A change of the contract changes a term, the rule graph or an interpretation.';
   end if;
   return pay.ask_rate_change(null, p_contract, v_outcome, p_reason);
 end

@@ -167,3 +167,13 @@ def test_crew_do_not_verify(air: Callable[[], Tenant]) -> None:
     with pytest.raises(psycopg.Error) as refused, airline.acting("bi") as conn:
         conn.execute("select * from rules.verify_interpretations()")
     assert refused.value.sqlstate == "42501"
+
+
+def test_interpretations_alone_are_asked_for(air: Callable[[], Tenant]) -> None:
+    airline = air()
+    airline.load({"terms": contract()["terms"]})
+    document = {"interpretations": contract()["interpretations"]}
+    statement = "select (rules.request_contract(%s, 'Read so by both.')).id"
+    assert airline.call("admin", statement, Jsonb(document))["id"]
+    airline.load(document)
+    airline.refused("CP311", "admin", statement, Jsonb(document))
