@@ -15,8 +15,8 @@ begin
   insert into pay.pay_runs (enterprise_id, pay_period_id, kind, whole_period, engine_version, time_zone_version, requested_by, requested_by_person)
   values (p_period.enterprise_id, p_period.id, 'CHECK', p_crew is null, pay.engine_version(), pay.time_zone_version(), session_user, auth.person())
   returning * into v_run;
-  if p_crew is null then
-    -- Stages have no statistics: a guess of one row must not become a loop over everybody.
+  if p_crew is null or cardinality(p_crew) > 20 then
+    -- Stages have no statistics: a guess of one row must not become a loop over many.
     perform set_config('enable_nestloop', 'off', true);
   end if;
 

@@ -35,13 +35,14 @@ as $$
         -- Trips that began in the month before are paid under the clause of their first day.
         and daterange(t.effective_date, t.expiration_date) && daterange(p.contract_month - 31, p.end_date, '[]'))
   ),
-  cited as (
+  cited as materialized (
     select c.crew_member_id, o.term_code, sum(l.cents) * 0.01 as amount
     from out_of_force as o
     join pay.pay_calculations as c
       on c.enterprise_id = p_scope.enterprise_id and c.pay_period_id = p_scope.pay_period_id and c.ruleset_id = o.ruleset_id
     cross join lateral unnest(c.line_term, c.line_cents) as l (term_no, cents)
     where l.term_no = o.term_no
+      and exists (select from out_of_force)
       and (p_scope.crew is null or c.crew_member_id = any (p_scope.crew))
     group by c.crew_member_id, o.term_code
   ),
