@@ -441,4 +441,5 @@ def periods(
 
 import crewpay_sync.cli.adjustments  # noqa: E402
 import crewpay_sync.cli.books  # noqa: E402
-import crewpay_sync.cli.closing  # noqa: E402, F401  (more commands of this group, made from what stands above)
+import crewpay_sync.cli.closing  # noqa: E402
+import crewpay_sync.cli.overrides  # noqa: E402, F401  (more commands of this group, made from what stands above)

@@ -37,6 +37,12 @@ begin
       when o.state = 'PROPOSED' and n.state = 'DENIED' then 'DENIED'
       else 'UPDATED'
     end::audit.audit_action$sql$);
+  perform audit.attach('pay.overrides',
+    p_update_action => $sql$case
+      when o.state = 'PROPOSED' and n.state = 'APPROVED' then 'APPROVED'
+      when o.state = 'PROPOSED' and n.state = 'DENIED' then 'DENIED'
+      else 'UPDATED'
+    end::audit.audit_action$sql$);
   perform audit.attach('pay.retro_queue');
   perform audit.attach('pay.retros',
     p_update_action => $sql$case n.state when 'APPROVED' then 'APPROVED' when 'DENIED' then 'DENIED' else 'UPDATED' end::audit.audit_action$sql$);

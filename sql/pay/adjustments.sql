@@ -110,7 +110,11 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select abs(p_amount) + coalesce(sum(abs(a.amount)), 0) > pay.single_person_limit(p_enterprise)
+  select abs(p_amount) + coalesce(sum(abs(a.amount)), 0) + (
+      select coalesce(sum(abs(o.amount - o.original_amount)), 0)
+      from pay.overrides as o
+      where o.enterprise_id = p_enterprise and o.crew_member_id = p_crew_member and o.pay_period_id = p_period
+        and o.state in ('APPROVED', 'RESET') and o.approved_by is null) > pay.single_person_limit(p_enterprise)
   from pay.adjustments as a
   where a.enterprise_id = p_enterprise
     and a.crew_member_id = p_crew_member

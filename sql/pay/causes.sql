@@ -112,12 +112,22 @@ begin
       select 'second', r.* from pay.results_of($2) as r
     )
     insert into _steps (step, crew_member_id, component, cents)
-    select s.step, s.crew_member_id, parts.component, parts.amount * 100
+    select s.step, s.crew_member_id, parts.component, parts.amount * 100 - coalesce(o.cents, 0)
     from sides as s
     cross join lateral (values
       ('flight_pay'::pay.component, s.flight_pay_amount), ('overtime', s.overtime_amount), ('per_diem', s.per_diem_amount),
       ('premium', s.premium_pay_amount), ('delay_pay', s.delay_pay_amount), ('guarantee', s.guarantee_amount),
-      ('adjustment', s.adjustment_amount)) as parts (component, amount)$q$
+      ('adjustment', s.adjustment_amount)) as parts (component, amount)
+    left join lateral (
+      select sum(l.cents) as cents
+      from unnest(s.line_term, s.line_cents) as l (term_no, cents)
+      where l.term_no < 0 and l.term_no = pay.override_term(parts.component)
+    ) as o on true
+    union all
+    select s.step || ' override', s.crew_member_id, (enum_range(null::pay.component))[-l.term_no], l.cents
+    from sides as s
+    cross join lateral unnest(s.line_term, s.line_cents) as l (term_no, cents)
+    where l.term_no < 0$q$
   using p_first_run, p_second_run;
   execute $q$
     select coalesce(array_agg(distinct d.crew_member_id order by d.crew_member_id), '{}')
@@ -125,7 +135,8 @@ begin
       select s.crew_member_id
       from _steps as s
       group by s.crew_member_id, s.component
-      having sum(s.cents) filter (where s.step = 'first') is distinct from sum(s.cents) filter (where s.step = 'second')
+      having coalesce(sum(s.cents) filter (where s.step like 'first%'), 0) <> coalesce(sum(s.cents) filter (where s.step like 'second%'), 0)
+        or count(distinct split_part(s.step, ' ', 1)) = 1
     ) as d$q$
   into v_crew;
   return v_crew;
@@ -175,7 +186,7 @@ begin
       -- The stored results stand at both ends: whatever they don't share with their own inputs is the engine's.
       select case s.step when 'first' then ' first' when 'second' then '9 engine' else s.step end as step, s.crew_member_id, s.component, s.cents
       from _steps as s
-      where s.crew_member_id = any ($1) and s.component <> 'adjustment'
+      where s.crew_member_id = any ($1) and s.component <> 'adjustment' and s.step not like '% override'
     ), taken as (
       select distinct n.step from named as n
     ), amounts as (
@@ -195,6 +206,12 @@ begin
     group by c.crew_member_id, c.component, c.cause
     having sum(c.cents) <> 0
     union all
+    select s.crew_member_id, s.component, 'override', sum(case s.step when 'second override' then s.cents else -s.cents end)::bigint
+    from _steps as s
+    where s.crew_member_id = any ($1) and s.step like '% override'
+    group by s.crew_member_id, s.component
+    having sum(case s.step when 'second override' then s.cents else -s.cents end) <> 0
+    union all
     select s.crew_member_id, s.component, 'adjustment', sum(case s.step when 'second' then s.cents else -s.cents end)::bigint
     from _steps as s
     where s.crew_member_id = any ($1) and s.component = 'adjustment'
@@ -204,7 +221,7 @@ begin
 end
 $$;
 comment on function pay.find_causes(pay.pay_periods, uuid[], pay.pay_runs, pay.pay_runs, timestamptz, timestamptz, timestamptz) is
-'By crew member and component, in cents, what made the amounts of two runs of a period differ: fact, rate, term, rule graph, adjustment; engine
+'By crew member and component, in cents, what made the amounts of two runs of a period differ: fact, rate, term, rule graph, override, adjustment; engine
 where equal inputs gave other amounts.
 p_period: the period; p_crew: from pay.stage_sides(); p_first_run, p_second_run: the runs; p_second_at: when the facts of the second were on record;
 p_rates_at, p_members_at: the same of hourly rates of crew members, and of everything else about them.';
@@ -245,9 +262,9 @@ begin
     with causes as materialized (
       select c.* from pay.find_causes($1, $2, $3, $4, $4.as_of, $4.as_of, $4.as_of) as c
     ), sides as (
-      select s.crew_member_id, s.component, sum(s.cents) filter (where s.step = 'first') as first_cents, sum(s.cents) filter (where s.step = 'second') as second_cents
+      select s.crew_member_id, s.component, sum(s.cents) filter (where s.step like 'first%') as first_cents, sum(s.cents) filter (where s.step like 'second%') as second_cents
       from _steps as s
-      where s.step in ('first', 'second')
+      where s.step ~ '^(first|second)'
       group by s.crew_member_id, s.component
     )
     select m.employee_id::text, m.id, c.component, c.cause,
@@ -263,6 +280,6 @@ alter function pay.diff(uuid, uuid) owner to crewpay_definer;
 revoke all on function pay.diff(uuid, uuid) from public;
 grant execute on function pay.diff(uuid, uuid) to crewpay_payroll, crewpay_admin, crewpay_service;
 comment on function pay.diff(uuid, uuid) is
-'Why two runs of one period differ, by crew member, component and cause (fact, rate, term, rule graph, adjustment; engine where equal inputs gave other
+'Why two runs of one period differ, by crew member, component and cause (fact, rate, term, rule graph, override, adjustment; engine where equal inputs gave other
 amounts): amounts of the component in both runs, and the part of the difference that the cause made. Nothing is stored.
 p_first_run, p_second_run: finished runs of the caller''s enterprise. Raises 22023 (different periods), 42501, CP214 (unknown run).';

@@ -102,6 +102,10 @@ begin
       select 'adjustment ' || a.adjustment_no
       from pay.adjustments as a
       where a.enterprise_id = p_period.enterprise_id and a.pay_period_id = p_period.id and a.state = 'APPROVED'
+      union all
+      select 'override ' || o.override_no
+      from pay.overrides as o
+      where o.enterprise_id = p_period.enterprise_id and o.pay_period_id = p_period.id and greatest(o.approved_at, o.reset_at) > p_as_of
     ) as changed (what)
     limit 1);
 end
@@ -148,6 +152,10 @@ begin
       select
       from pay.adjustments as a
       where a.enterprise_id = p_period.enterprise_id and a.pay_period_id = p_period.id and a.state = 'PAID' and a.requested_by = any (p_logins))
+    or exists (
+      select
+      from pay.overrides as o
+      where o.enterprise_id = p_period.enterprise_id and o.pay_period_id = p_period.id and o.state in ('APPROVED', 'RESET') and o.requested_by = any (p_logins))
     or exists (
       select
       from pay.rate_changes as c

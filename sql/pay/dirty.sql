@@ -223,6 +223,23 @@ $$;
 comment on function pay.tg_mark_adjustments() is
 'Statement trigger after changes of adjustments: marks who is to be paid one. Runs as the owner.';
 
+create or replace function pay.tg_mark_overrides()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into pay.dirty_marks (enterprise_id, pay_period_id, crew_member_id, cause)
+  select distinct n.enterprise_id, n.pay_period_id, n.crew_member_id, 'pay.overrides'
+  from new_rows as n
+  where n.state in ('APPROVED', 'RESET');
+  return null;
+end
+$$;
+comment on function pay.tg_mark_overrides() is
+'Statement trigger after changes of overrides: marks whose amount is set or reset. Runs as the owner.';
+
 -- What is everybody's: terms, the rule graph, settings, airports.
 create or replace function pay.mark_everybody(p_enterprises uuid[], p_cause text)
 returns void
@@ -401,6 +418,12 @@ comment on trigger adjustments_90_dirty_inserted on pay.adjustments is 'Marks wh
 create or replace trigger adjustments_90_dirty_updated after update on pay.adjustments
   referencing new table as new_rows for each statement execute function pay.tg_mark_adjustments();
 comment on trigger adjustments_90_dirty_updated on pay.adjustments is 'Marks whose pay is to be computed again.';
+create or replace trigger overrides_90_dirty_inserted after insert on pay.overrides
+  referencing new table as new_rows for each statement execute function pay.tg_mark_overrides();
+comment on trigger overrides_90_dirty_inserted on pay.overrides is 'Marks whose pay is to be computed again.';
+create or replace trigger overrides_90_dirty_updated after update on pay.overrides
+  referencing new table as new_rows for each statement execute function pay.tg_mark_overrides();
+comment on trigger overrides_90_dirty_updated on pay.overrides is 'Marks whose pay is to be computed again.';
 create or replace trigger union_contract_terms_90_dirty_inserted after insert on rules.union_contract_terms
   referencing new table as new_rows for each statement execute function pay.tg_mark_rules();
 comment on trigger union_contract_terms_90_dirty_inserted on rules.union_contract_terms is 'Marks the open periods.';

@@ -193,6 +193,14 @@ begin
     join pay.adjustments as a on a.enterprise_id = v_calculation.enterprise_id and a.adjustment_no = l.node
     where l.term_no = 0
   ),
+  overrides as (
+    select l.node, l.quantity, l.cents, o.component, o.reason,
+      format('%s%s computed, set to %s%s', o.term_code || ' ',  (l.quantity - l.cents * 0.01)::numeric(12, 2), l.quantity::numeric(12, 2),
+        ' by ' || o.requested_by || coalesce(', approved by ' || o.approved_by, '')) as text
+    from unnest(v_calculation.line_term, v_calculation.line_node, v_calculation.line_quantity, v_calculation.line_cents) as l (term_no, node, quantity, cents)
+    join pay.overrides as o on o.enterprise_id = v_calculation.enterprise_id and o.override_no = l.node
+    where l.term_no < 0
+  ),
   shown as (
     -- Trips of which this period pays something, and duties without a trip.
     select distinct n.trip_no, case when n.trip_no is null then n.report end as lone_report
@@ -326,11 +334,17 @@ begin
     select 4, null, null, null, 'period', a.node, 1, 0::smallint, null, 'adjustment', 'ADJUSTMENT', a.reason, a.quantity, a.text, a.cents * 0.01, 'paid'
     from adjustments as a
     union all
-    select 5, null, null, null, 'graph', null, 0, 0::smallint, format('Rule graph, generation %s', min(g.generation)), null, null, null, null, null, null, 'heading'
+    select 5, null, null, null, 'period', null, 0, 0::smallint, 'Overrides', null, null, null, null, null, null, 'heading'
+    where exists (select from overrides)
+    union all
+    select 5, null, null, null, 'period', o.node, 1, 0::smallint, null, o.component, 'OVERRIDE', o.reason, o.quantity, o.text, o.cents * 0.01, 'paid'
+    from overrides as o
+    union all
+    select 6, null, null, null, 'graph', null, 0, 0::smallint, format('Rule graph, generation %s', min(g.generation)), null, null, null, null, null, null, 'heading'
     from pay.graph_reasons(v_calculation) as g
     having count(*) > 0
     union all
-    select 5, null, null, null, 'graph', null, row_number() over (order by g.term_no, g.reason)::integer, g.term_no, null, t.component, g.term_code, t.label, null, g.reason, null, 'reason'
+    select 6, null, null, null, 'graph', null, row_number() over (order by g.term_no, g.reason)::integer, g.term_no, null, t.component, g.term_code, t.label, null, g.reason, null, 'reason'
     from pay.graph_reasons(v_calculation) as g
     join terms as t on t.term_no = g.term_no
   )
@@ -346,7 +360,7 @@ alter function pay.explain(uuid, uuid) owner to crewpay_definer;
 grant execute on function pay.explain(uuid, uuid) to crewpay_crew, crewpay_payroll, crewpay_admin, crewpay_service;
 comment on function pay.explain(uuid, uuid) is
 'The current result of a crew member and period explained: total, components, then trips, duties and legs with every line''s clause and arithmetic,
-the spans, adjustments with their reason, and what the rule graph says about the clauses.
+the spans, adjustments and overrides with their reason, and what the rule graph says about the clauses.
 p_crew_member: crew members see only themselves; p_period: pay period.
 outcome: total, finding (what could not be paid, or was paid with a doubt), component, heading, paid (a line), lost (a candidate of a greatest-of that did not win),
 overruled (a clause that gives way there to another, by the rule graph), reason (why the clause

@@ -175,6 +175,7 @@ begin
 
   perform pay.stage(p_run.enterprise_id, v_ruleset, p_tokens);
   perform pay.stage_adjustments(p_run.enterprise_id, p_run.pay_period_id);
+  perform pay.stage_overrides(p_run.enterprise_id, p_run.pay_period_id, v_ruleset, 'infinity');
 
   execute format($q$
     insert into %s (

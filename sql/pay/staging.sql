@@ -183,9 +183,9 @@ from _people as p
 left join _months as m on m.no = p.no and m.at_end
 left join (
   select no,
-    sum(quantity) filter (where term_no = any (%1$L::smallint[]) and cents <> 0) as flight_pay_minutes,
+    sum(quantity) filter (where term_no = any (%1$L::smallint[]) and term_no > 0 and cents <> 0) as flight_pay_minutes,
     sum(cents) filter (where term_no = any (%1$L::smallint[])) as flight_pay_cents,
-    sum(quantity) filter (where term_no = any (%2$L::smallint[]) and cents <> 0) as overtime_minutes,
+    sum(quantity) filter (where term_no = any (%2$L::smallint[]) and term_no > 0 and cents <> 0) as overtime_minutes,
     sum(cents) filter (where term_no = any (%2$L::smallint[])) as overtime_cents,
     sum(cents) filter (where term_no = any (%3$L::smallint[])) as per_diem_cents,
     sum(cents) filter (where term_no = any (%4$L::smallint[])) as premium_cents,
@@ -200,12 +200,12 @@ left join (
   from (select no, term_no, node, trim_scale(quantity) as quantity, cents from _lines where cents <> 0%7$s order by no, term_no, node, quantity, cents) as ordered
   group by no
 ) as l on l.no = p.no$q$,
-    coalesce(array_agg(t.term_no) filter (where t.component = 'flight_pay'), '{}'),
-    coalesce(array_agg(t.term_no) filter (where t.component = 'overtime'), '{}'),
-    coalesce(array_agg(t.term_no) filter (where t.component = 'per_diem'), '{}'),
-    coalesce(array_agg(t.term_no) filter (where t.component = 'premium'), '{}'),
-    coalesce(array_agg(t.term_no) filter (where t.component = 'delay_pay'), '{}'),
-    coalesce(array_agg(t.term_no) filter (where t.component = 'guarantee'), '{}'),
+    coalesce(array_agg(t.term_no) filter (where t.component = 'flight_pay'), '{}') || pay.override_term('flight_pay'),
+    coalesce(array_agg(t.term_no) filter (where t.component = 'overtime'), '{}') || pay.override_term('overtime'),
+    coalesce(array_agg(t.term_no) filter (where t.component = 'per_diem'), '{}') || pay.override_term('per_diem'),
+    coalesce(array_agg(t.term_no) filter (where t.component = 'premium'), '{}') || pay.override_term('premium'),
+    coalesce(array_agg(t.term_no) filter (where t.component = 'delay_pay'), '{}') || pay.override_term('delay_pay'),
+    coalesce(array_agg(t.term_no) filter (where t.component = 'guarantee'), '{}') || pay.override_term('guarantee'),
     case when bool_or(t.kind = 'treatment' and t.expanded ? 'paid' or t.expanded -> 'paid' = 'false') then ' or cents = 0' else '' end)
   from rules.ruleset_terms as t
   where t.enterprise_id = p_enterprise and t.ruleset_id = p_ruleset and t.kind in ('credit', 'pay', 'advance', 'treatment')

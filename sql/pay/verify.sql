@@ -17,6 +17,7 @@ begin
     join _people as p on p.id = a.crew_member_id
     where a.run_id = $1$q$
   using p_run.id;
+  perform pay.stage_overrides(p_run.enterprise_id, p_run.pay_period_id, p_ruleset, p_run.as_of);
   execute format($q$
     insert into _expected
     select $1, $2, r.crew_member_id, r.flight_pay_hours, r.flight_pay_amount, r.overtime_hours, r.overtime_amount,

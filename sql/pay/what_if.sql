@@ -79,23 +79,28 @@ comment on function pay.cost_group(pay.pay_periods, crew.crew_position[], bigint
 'Runs the terms laid over the record for one group of positions; what they cost goes to _costs. Returns the number of findings.
 p_period: the period; p_positions: a group of rules.position_groups(); p_generation: rule graph; p_tokens: from pay.plan_tokens().';
 
--- What the books say: results as they stand, without what no term pays.
+-- What the books say: results as they stand, without what no term pays (adjustments, overrides).
 create or replace function pay.booked_costs(p_enterprise uuid, p_periods uuid[])
 returns table (crew_member_id uuid, component pay.component, amount numeric)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select c.crew_member_id, parts.component, sum(parts.amount)
+  select c.crew_member_id, parts.component, sum(parts.amount - coalesce(o.amount, 0))
   from pay.pay_calculations as c
   cross join lateral (values
     ('flight_pay'::pay.component, c.flight_pay_amount), ('overtime', c.overtime_amount), ('per_diem', c.per_diem_amount),
     ('premium', c.premium_pay_amount), ('delay_pay', c.delay_pay_amount), ('guarantee', c.guarantee_amount)) as parts (component, amount)
+  left join lateral (
+    select sum(l.cents) * 0.01 as amount
+    from unnest(c.line_term, c.line_cents) as l (term_no, cents)
+    where l.term_no < 0 and l.term_no = pay.override_term(parts.component)
+  ) as o on true
   where c.enterprise_id = p_enterprise and c.pay_period_id = any (p_periods)
   group by c.crew_member_id, parts.component
 $$;
 comment on function pay.booked_costs(uuid, uuid[]) is
-'What some periods pay by component and crew member, adjustments left out.
+'What some periods pay by component and crew member, adjustments and overrides left out.
 p_enterprise: tenant; p_periods: periods.';
 
 -- One side by side: the sums of a grouping as JSON rows.

@@ -170,6 +170,13 @@ def run_one(airline: Any, crew: str, n: int) -> None:
     airline.run(1 + n % 2, crew=[crew])
 
 
+OVERRIDE = """insert into pay.overrides (enterprise_id, crew_member_id, pay_period_id, component, amount, original_amount, reason, state, requested_by, requested_by_person, approved_at)
+    select %(tenant)s, %(crew)s, id, 'flight_pay', 100 + %(n)s, 0, 'edit', 'APPROVED', 'operator', gen_random_uuid(), clock_timestamp()
+    from pay.pay_periods where enterprise_id = %(tenant)s on conflict do nothing"""  # fmt: skip
+OVERRIDE_RESET = f"""with set_first as ({OVERRIDE} returning id)
+    update pay.overrides set state = 'RESET', reset_by = 'operator', reset_at = clock_timestamp()
+    where enterprise_id = %(tenant)s and crew_member_id = %(crew)s and state = 'APPROVED'"""
+
 EDITS: dict[str, Callable[[Any, str, int], None]] = {
     "actual arrival": edit(flight_of("actual_arrival = actual_arrival + interval '40 minutes'")),
     "cancelled": edit(flight_of("status = 'CANCELLED'")),
@@ -198,6 +205,8 @@ EDITS: dict[str, Callable[[Any, str, int], None]] = {
     "guarantee": load(X_5_A={"type": "monthly_guarantee", "hours": "n", "proration": "calendar_days"}),
     "captains only": load(X_6_A={"type": "premium", "level": "leg", "amount": "n", "applies_to": ["CAPTAIN"]}),
     "rule graph": load_edge,
+    "override": edit(OVERRIDE),
+    "override reset": edit(OVERRIDE_RESET),
     "adjustment": adjust,
     "adjustment withdrawn": withdraw,
     "setting": lambda airline, crew, n: airline.conn.execute(
@@ -246,6 +255,10 @@ def test_each_edit_is_noticed(airline: Any, name: str) -> None:
     """Alone, with as few computed again as it takes."""
     if name == "leg deleted":
         EDITS["training"](airline, "B", 1)
+    if name == "override reset":
+        EDITS["override"](airline, "B", 1)
+        for period in (1, 2):
+            refresh(airline, period)
     EDITS[name](airline, "B", 3)
     if name != "run of one":
         assert marks(airline) > 0
