@@ -39,6 +39,7 @@ create table pay.overrides (
 create unique index overrides_in_force_key on pay.overrides (enterprise_id, pay_period_id, crew_member_id, component, term_code, level, node)
   nulls not distinct where state in ('PROPOSED', 'APPROVED');
 create index overrides_crew_member_id_idx on pay.overrides (enterprise_id, crew_member_id);
+create index overrides_pay_period_id_idx on pay.overrides (enterprise_id, pay_period_id, crew_member_id);
 comment on table pay.overrides is 'Amounts of a component, or of one line, that a person has set in place of what was computed.';
 comment on column pay.overrides.enterprise_id is 'Tenant.';
 comment on column pay.overrides.id is 'Override.';
