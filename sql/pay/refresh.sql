@@ -75,7 +75,8 @@ set search_path = pg_catalog, pg_temp
 set client_min_messages = warning
 set jit = off
 set work_mem = '256MB'
-set enable_nestloop = on
+-- As in pay.run().
+set enable_nestloop = off
 as $$
 declare
   v_period pay.pay_periods;
@@ -102,19 +103,15 @@ begin
     return v_last;
   end if;
 
-  -- As in pay.run(): stages of many have no statistics.
-  if cardinality(v_crew) > 20 then
-    perform set_config('enable_nestloop', 'off', true);
-  end if;
   v_run := pay.new_run(p_enterprise, p_period, true);
   update pay.pay_runs as r
   set carried_from = v_last.id, refreshed_crew = v_crew
   where r.enterprise_id = p_enterprise and r.id = v_run.id
   returning r.* into v_run;
   perform pay.supersede(p_enterprise, p_period, v_crew);
-  select sum(c.leg_count), string_agg('|' || c.ruleset_hash || ':' || c.input_sum, '' order by c.group_no)
+  select coalesce(sum(c.leg_count), 0), coalesce(string_agg('|' || c.ruleset_hash || ':' || c.input_sum, '' order by c.group_no), '')
   into v_legs, v_inputs
-  from pay.compute(v_run, v_period, pay.plan_tokens(p_enterprise, v_period, v_crew), 'pay.pay_calculations', 1, 1) as c;
+  from pay.compute(v_run, v_period, v_crew, pay.plan_tokens(p_enterprise, v_period, v_crew), 'pay.pay_calculations', 1, 1) as c;
   perform pay.carry_findings(v_run);
   -- An approval was of the run before.
   update pay.pay_calculations as c

@@ -242,9 +242,9 @@ comment on function pay.run_groups(pay.pay_periods) is
 'The groups of positions of a period, each computed by itself.
 Raises CP213 when there is none.';
 
--- Computes all groups for the crew of a slice; one slice is everybody.
+-- Computes all groups for the crew of a slice; one slice is everybody. Of a few crew members only the groups they are in.
 create or replace function pay.compute(
-  p_run pay.pay_runs, p_period pay.pay_periods, p_tokens jsonb, p_into regclass, p_slice_no integer, p_slices integer)
+  p_run pay.pay_runs, p_period pay.pay_periods, p_crew uuid[], p_tokens jsonb, p_into regclass, p_slice_no integer, p_slices integer)
 returns table (group_no integer, ruleset_hash text, leg_count integer, input_sum numeric)
 language plpgsql
 volatile
@@ -257,6 +257,11 @@ begin
     select g.group_no, g.positions, p_tokens || coalesce(s.tokens, '{}'::jsonb) as tokens
     from pay.run_groups(p_period) as g
     left join pay.slice_members(p_period, p_slice_no, p_slices) as s on s.group_no = g.group_no
+    where p_crew is null
+      or exists (
+        select
+        from crew.crew_members as m
+        where m.enterprise_id = p_period.enterprise_id and m.id = any (p_crew) and m.position = any (g.positions))
     order by g.group_no
   loop
     return query
@@ -265,9 +270,9 @@ begin
   end loop;
 end
 $$;
-comment on function pay.compute(pay.pay_runs, pay.pay_periods, jsonb, regclass, integer, integer) is
+comment on function pay.compute(pay.pay_runs, pay.pay_periods, uuid[], jsonb, regclass, integer, integer) is
 'Computes all groups of positions of a run, or of a slice of it; one row a group: legs read and a hash of them.
-Arguments and errors: as pay.compute_group() and pay.run_groups().';
+p_crew: crew members that p_tokens stand for, null for all. Other arguments and errors: as pay.compute_group() and pay.run_groups().';
 
 -- What must hold before anybody sees the result.
 create or replace function pay.check_run(p_run pay.pay_runs, p_period pay.pay_periods, p_crew uuid[])
@@ -390,9 +395,9 @@ begin
   v_run := pay.new_run(p_enterprise, p_period, p_crew is null);
   perform pay.supersede(p_enterprise, p_period, p_crew);
 
-  select sum(c.leg_count), string_agg('|' || c.ruleset_hash || ':' || c.input_sum, '' order by c.group_no)
+  select coalesce(sum(c.leg_count), 0), coalesce(string_agg('|' || c.ruleset_hash || ':' || c.input_sum, '' order by c.group_no), '')
   into v_legs, v_inputs
-  from pay.compute(v_run, v_period, pay.plan_tokens(p_enterprise, v_period, p_crew), 'pay.pay_calculations', 1, 1) as c;
+  from pay.compute(v_run, v_period, p_crew, pay.plan_tokens(p_enterprise, v_period, p_crew), 'pay.pay_calculations', 1, 1) as c;
   if p_crew is null then
     perform pay.clear_marks(p_enterprise, p_period, v_snapshot);
   end if;

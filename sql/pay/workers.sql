@@ -161,7 +161,7 @@ begin
     insert into pay.run_slices (enterprise_id, run_id, group_no, slice_no, slices, snapshot, ruleset_hash, leg_count, input_sum)
     select v_run.enterprise_id, v_run.id, c.group_no, p_slice_no, p_slices, pg_current_snapshot()::text, c.ruleset_hash, c.leg_count, c.input_sum
     from pay.compute(
-      v_run, v_period, pay.plan_tokens(v_run.enterprise_id, v_period, null), 'pay.slice_results', p_slice_no, p_slices) as c
+      v_run, v_period, null, pay.plan_tokens(v_run.enterprise_id, v_period, null), 'pay.slice_results', p_slice_no, p_slices) as c
     returning leg_count
   )
   select sum(c.leg_count) into v_legs

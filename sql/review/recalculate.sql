@@ -23,9 +23,9 @@ begin
   drop table if exists pg_temp._recalculated;
   create temporary table _recalculated (like pay.calculation_versions) on commit drop;
   alter table _recalculated alter column adjustment_amount set default 0;
-  select coalesce(sum(c.leg_count), 0), string_agg('|' || c.ruleset_hash || ':' || c.input_sum, '' order by c.group_no)
+  select coalesce(sum(c.leg_count), 0), coalesce(string_agg('|' || c.ruleset_hash || ':' || c.input_sum, '' order by c.group_no), '')
   into v_legs, v_inputs
-  from pay.compute(v_run, p_period, pay.plan_tokens(p_period.enterprise_id, p_period, p_crew), 'pg_temp._recalculated', 1, 1) as c;
+  from pay.compute(v_run, p_period, p_crew, pay.plan_tokens(p_period.enterprise_id, p_period, p_crew), 'pg_temp._recalculated', 1, 1) as c;
 
   execute $q$
     insert into pay.calculation_versions
