@@ -1,5 +1,6 @@
 -- name: begin
-select r.id from pay.begin_run(auth.enterprise_id(), %(period)s) as r;
+select r.id, (select count(*) from crew.crew_members as c where c.enterprise_id = r.enterprise_id) as crew
+from pay.begin_run(auth.enterprise_id(), %(period)s) as r;
 
 -- name: hold
 select pay.hold_run(%(run)s) as snapshot;

@@ -265,12 +265,12 @@ def test_all_slices_read_the_facts_of_one_moment(
     before = state(operator)
 
     def disturbed(
-        workers: list[psycopg.Connection[Any]], snapshot: str, run: UUID, take: Callable[[], Any]
+        workers: list[psycopg.Connection[Any]], snapshot: str, run: UUID, slices: int, take: Callable[[], Any]
     ) -> None:
         operator.execute(
             "update crew.flights set actual_departure = actual_departure - interval '20 minutes'"
         )
-        compute_slices(workers, snapshot, run, take)
+        compute_slices(workers, snapshot, run, slices, take)
 
     monkeypatch.setattr(pay_workers, "compute_slices", disturbed)
     operator.execute("update crew.flights set actual_departure = actual_departure - interval '20 minutes'")
