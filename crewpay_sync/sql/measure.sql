@@ -41,27 +41,6 @@ select count(*) as crew from raised;
 -- name: refresh
 select r.id from pay.refresh(auth.enterprise_id(), %(period)s) as r;
 
--- name: touch_some
--- As operator: a later release of one duty of each of some crew members.
-update crew.crew_assignments a
-set duty_end_time = a.duty_end_time + interval '7 minutes'
-where (a.enterprise_id, a.id) in (
-  select distinct on (l.crew_member_id) l.enterprise_id, l.id
-  from crew.crew_assignments l
-  join (
-    select c.enterprise_id, c.id
-    from crew.crew_members c
-    join platform.enterprises e on e.id = c.enterprise_id
-    where e.slug = %(enterprise)s
-    order by md5(c.employee_id)
-    limit %(count)s) c on c.enterprise_id = l.enterprise_id and c.id = l.crew_member_id
-  join pay.pay_periods p on p.enterprise_id = l.enterprise_id and p.id = %(period)s
-  where l.duty_start_time between p.start_date + 5 and p.end_date - 5
-  order by l.crew_member_id, l.duty_start_time);
-
--- name: refresh
-select r.id, cardinality(r.refreshed_crew) as refreshed from pay.refresh(auth.enterprise_id(), %(period)s) as r;
-
 -- name: compile
 -- As operator: the terms of the largest group of positions, compiled and assembled, as if nothing were stored.
 select count(*) as steps

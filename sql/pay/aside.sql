@@ -34,7 +34,7 @@ declare
 begin
   select sum(c.leg_count), string_agg('|' || c.ruleset_hash || ':' || c.input_sum, '' order by c.group_no)
   into v_legs, v_inputs
-  from pay.compute(p_run, p_period, p_tokens, 'pay.calculation_versions', 1, 1) as c;
+  from pay.compute(p_run, p_period, null, p_tokens, 'pay.calculation_versions', 1, 1) as c;
   update pay.pay_runs as r
   set state = 'published',
     finished_at = clock_timestamp(),

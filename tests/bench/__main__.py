@@ -27,7 +27,6 @@ from crewpay_sync.database import Target, direct_target
 from crewpay_sync.deploy import scratch
 from crewpay_sync.deploy.source import Tree
 from crewpay_sync.importers.contract import load_contract, sample_contract
-from crewpay_sync.importers.queries import query
 from crewpay_sync.importers.synthetic import load_synthetic
 from crewpay_sync.measure import (
     Runs,
@@ -111,25 +110,6 @@ def best_ms(conn: psycopg.Connection[Any], name: str, values: Figure, repeat: in
     return min(taken) * 1000
 
 
-def refresh_ms(db: Loaded, count: int, repeat: int) -> float:
-    """Best milliseconds of pay.refresh after a fact of `count` crew members changed, rolled back."""
-    taken = []
-    with closing(db.target.connect(autocommit=True)) as conn:
-        for _ in range(repeat + 1):
-            with conn.transaction(force_rollback=True):
-                conn.execute(
-                    query("measure", "touch_some"),
-                    {"enterprise": ENTERPRISE, "period": db.period, "count": count},
-                )
-                with act_as(conn, ENTERPRISE, "payroll"):
-                    started = time.perf_counter()
-                    found = rows(conn, "refresh", {"period": db.period})[0]
-                    taken.append(time.perf_counter() - started)
-            if found["refreshed"] != count:
-                raise SystemExit(f"{found['refreshed']} of {count} crew members were computed again")
-    return min(taken) * 1000
-
-
 def compile_ms(db: Loaded, repeat: int) -> float:
     """Best milliseconds of compiling the larger contract, as operator."""
     with closing(db.target.connect(autocommit=True)) as conn:
@@ -177,20 +157,12 @@ def size(
             figures.append(
                 figure(f"{label}: peak memory of all its backends together", peak.mb, "MB", MEMORY_MB, 0)
             )
-        few = {"period": one.period, "count": max(1, crew // 100)}
         figures += [
             figure(
                 f"{label}: run of one crew member, best",
-                best_ms(one.conn, "run_some", {**few, "count": 1}, 5),
+                best_ms(one.conn, "run_some", {"period": one.period, "count": 1}, 5),
                 "ms",
                 ONE_MS,
-                0,
-            ),
-            figure(
-                f"{label}: refresh after 1 % of the crew changed, best",
-                refresh_ms(one, few["count"], 5),
-                "ms",
-                None,
                 0,
             ),
             figure(f"{label}: a group's terms compiled, best", compile_ms(one, 5), "ms", COMPILE_MS, 0),
