@@ -174,16 +174,19 @@ begin
   ),
   rates as (
     select n.level, n.node,
-      case
+      coalesce((select (x ->> 'rate')::numeric from jsonb_array_elements(v_nodes -> 'rates') as x
+        where (x ->> 'level_no')::integer = rules.level_rank(n.level) and (x ->> 'node')::bigint = n.node), case
         when n.rate_day >= (p ->> 'rate_4_day')::integer then (p ->> 'rate_4')::numeric
         when n.rate_day >= (p ->> 'rate_3_day')::integer then (p ->> 'rate_3')::numeric
         when n.rate_day >= (p ->> 'rate_2_day')::integer then (p ->> 'rate_2')::numeric
-        else (p ->> 'rate_1')::numeric end as rate
+        else (p ->> 'rate_1')::numeric end) as rate
     from nodes as n
     cross join lateral (select v_nodes -> 'people' -> 0) as people (p)
   ),
   lines as materialized (
-    select t.level, l.node, t.term_no, t.component, t.term_code, t.label, t.expanded, l.quantity, l.cents, t.competes
+    select t.level, l.node, t.term_no, t.component, t.term_code, t.label, t.expanded, l.quantity, l.cents, t.competes,
+      case when t.expanded ->> 'stacking' = 'multiply' then string_agg(t.expanded ->> 'multiplier', ' × ')
+        over (partition by l.node, t.expanded ->> 'group' order by t.term_no rows between unbounded preceding and 1 preceding) end as multiplied_before
     from unnest(v_calculation.line_term, v_calculation.line_node, v_calculation.line_quantity, v_calculation.line_cents) as l (term_no, node, quantity, cents)
     join terms as t on t.term_no = l.term_no
   ),
@@ -255,7 +258,9 @@ begin
             pay.quantity_text((p.n ->> ('t' || l.term_no))::numeric - l.quantity, v_unit),
             ' = ' || pay.quantity_text(l.quantity, v_unit))
           else pay.quantity_arithmetic(l.expanded, p.n, l.quantity, v_unit) end,
-        case when l.expanded ->> 'kind' = 'advance' and l.quantity < 0 then null else pay.price_arithmetic(l.expanded, r.rate) end,
+        case when l.expanded ->> 'kind' = 'advance' and l.quantity < 0 then null
+          when l.multiplied_before is not null then pay.stacked_arithmetic(l.expanded, r.rate, l.multiplied_before)
+          else pay.price_arithmetic(l.expanded, r.rate) end,
         case when l.cents = 0 and (u.term_code is not null or l.expanded -> 'paid' = 'false') then 'not paid: ' || coalesce(u.term_code, l.term_code)
           when v_running then 'on the running total' end) as arithmetic,
       l.cents * 0.01 as amount,

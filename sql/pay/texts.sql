@@ -67,10 +67,12 @@ as $$
         case when p_expanded ->> 'kind' = 'pay' then p_node ->> ((p_expanded ->> 'level') || '_' || regexp_replace(p_expanded ->> 'basis', '_credit$', '_all')) end,
         p_node ->> ((p_expanded ->> 'level') || '_' || (p_expanded ->> 'basis')))::numeric as amount,
       pay.duration_minutes(p_expanded -> 'beyond') as threshold,
-      num_nonnulls(p_expanded -> 'factor', p_expanded -> 'ratio', p_expanded -> 'round') = 0 as plain
+      num_nonnulls(p_expanded -> 'factor', p_expanded -> 'ratio', p_expanded -> 'round') = 0 as plain,
+      round(coalesce(p_node ->> 'exact_credit', p_node ->> 'month_exact_credit')::numeric, 6) as exact
   )
   select case
     when p_expanded ? 'guarantee' then null
+    when p_expanded ? 'rounding' then format('%s rounded to %s', pay.quantity_text(exact, p_unit), pay.quantity_text(exact + p_value, p_unit))
     when p_expanded ? 'window' then format('%s inside %s', pay.minutes_text(p_value), coalesce(
       nullif(concat_ws('–', p_expanded -> 'window' ->> 'from', p_expanded -> 'window' ->> 'to'), ''), 'the listed dates'))
     when p_expanded ? 'ratio' and jsonb_typeof(p_expanded -> 'ratio') = 'number' and r.amount is not null then
@@ -141,7 +143,8 @@ immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when p_expanded ? 'multiplier' then format('× $%s × (%s − 1)', to_char(p_rate, 'FM9990.00'), p_expanded ->> 'multiplier')
+    when jsonb_typeof(p_expanded -> 'multiplier') = 'number' then format('× $%s × (%s − 1)', to_char(p_rate, 'FM9990.00'), p_expanded ->> 'multiplier')
+    when p_expanded ? 'multiplier' then format('× $%s at the multiplier of the clause', to_char(p_rate, 'FM9990.00'))
     when p_expanded ? 'per_hour' and jsonb_typeof(p_expanded -> 'per_hour') = 'number' then format('× $%s/h', to_char((p_expanded ->> 'per_hour')::numeric, 'FM990.00'))
     when p_expanded ? 'per_unit' and jsonb_typeof(p_expanded -> 'per_unit') = 'number' then format('× $%s', to_char((p_expanded ->> 'per_unit')::numeric, 'FM9990.00'))
     when p_expanded ?| array['per_hour', 'per_unit', 'amount'] then 'at the price of the clause'
@@ -151,3 +154,14 @@ $$;
 comment on function pay.price_arithmetic(jsonb, numeric) is
 'The price of a line in words.
 p_expanded: the term as compiled; p_rate: hourly rate of the day.';
+
+create or replace function pay.stacked_arithmetic(p_expanded jsonb, p_rate numeric, p_before text)
+returns text
+language sql
+immutable
+parallel safe
+return case when jsonb_typeof(p_expanded -> 'multiplier') = 'number' then format('× $%s × (%s × %s − %2$s)', to_char(p_rate, 'FM9990.00'), p_before, p_expanded ->> 'multiplier')
+  else format('× $%s × (%s × multiplier of the clause − %2$s)', to_char(p_rate, 'FM9990.00'), p_before) end;
+comment on function pay.stacked_arithmetic(jsonb, numeric, text) is
+'The price of a premium in a group that multiplies, in words: what its multiplier adds to those before it.
+p_expanded: the term as compiled; p_rate: hourly rate of the day; p_before: the multipliers before it.';

@@ -146,6 +146,23 @@ parallel safe
 return split_part(p_time, ':', 1)::integer * 60 + split_part(p_time, ':', 2)::integer;
 comment on function rules.minute_of_day(text) is 'Minute of the day of "hh:mm".';
 
+-- A clock as offset, change, offset after it. The departure clock of a duty or trip is its first leg's, the arrival clock its last leg's;
+-- what flies nowhere has the clock of its base.
+create or replace function rules.clock_sql(p_clock text, p_level text)
+returns text
+language sql
+immutable
+parallel safe
+return case
+  when p_clock = 'base' then 'crew_base_offset, crew_base_change, crew_base_offset_after'
+  when p_clock = 'utc' then '0, 1000000000, 0'
+  when p_clock = 'departure' and p_level = 'leg' then 'leg_origin_offset, leg_origin_change, leg_origin_offset_after'
+  else replace(replace('coalesce(%l_%e_offset, crew_base_offset), coalesce(%l_%e_change, crew_base_change), coalesce(%l_%e_offset_after, crew_base_offset_after)',
+    '%l', p_level), '%e', case p_clock when 'departure' then 'origin' else 'destination' end) end;
+comment on function rules.clock_sql(text, text) is
+'SQL of a clock as the last three arguments of rules.window_minutes().
+p_clock: base, departure, arrival or utc; p_level: leg, duty or trip.';
+
 -- The part of a quantity that lies inside a window. A time basis that is the node's own interval gives the overlap exactly;
 -- any other basis is scaled by the share of the interval inside.
 create or replace function rules.apply_window(
@@ -182,15 +199,11 @@ begin
     or (v_from = v_to and not p_window ? 'dates') then
     perform rules.refuse('CP204', p_where, 'a window runs from one "hh:mm" to another', 'Write {"from": "22:00", "to": "06:00"}.');
   end if;
-  if v_clock = 'base' then
-    v_zone := 'crew_base_offset, crew_base_change, crew_base_offset_after';
-    v_zone_needs := array['crew.base_offset', 'crew.base_change', 'crew.base_offset_after'];
-  elsif v_clock = 'departure' and p_level = 'leg' then
-    v_zone := 'leg_origin_offset, leg_origin_change, leg_origin_offset_after';
-    v_zone_needs := array['leg.origin_offset', 'leg.origin_change', 'leg.origin_offset_after'];
-  else
-    perform rules.refuse('CP205', p_where, format('clock %s at level %s', v_clock, p_level), 'base, or departure at leg level.');
+  if v_clock not in ('base', 'departure', 'arrival', 'utc') then
+    perform rules.refuse('CP204', p_where || '.clock', format('there is no clock %s', v_clock), 'base, departure, arrival or utc.');
   end if;
+  v_zone := rules.clock_sql(v_clock, p_level);
+  v_zone_needs := array(select regexp_replace(referenced[1], '_', '.') from regexp_matches(v_zone, '\m([a-z]+_[a-z_]+)', 'g') as referenced);
 
   v_start := case
     when p_level = 'leg' and p_basis like 'scheduled%' then 'leg_scheduled_out_at'
@@ -254,7 +267,7 @@ end
 $$;
 comment on function rules.apply_window(rules.sql_expression, text, jsonb, text, text, daterange) is
 'The part of a quantity inside a window {"from","to","dates","clock"}.
-Raises CP204 (form of the window), CP205 (level or clock not offered).';
+Raises CP204 (form of the window), CP205 (level not offered).';
 
 -- The base quantity of a term, its window, then beyond, cap, factor / ratio / hours, round: in this order.
 create or replace function rules.compile_quantity(p_part jsonb, p_level text, p_measures jsonb, p_where text, p_span daterange)

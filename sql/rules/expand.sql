@@ -31,6 +31,8 @@ immutable
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_value jsonb;
 begin
   case jsonb_typeof(p_template)
     when 'array' then
@@ -40,7 +42,8 @@ begin
         cross join lateral (select rules.fill_template(element, p_parameters)) as pieces (filled));
     when 'object' then
       if p_template ? '$' then
-        return coalesce(p_parameters -> (p_template ->> '$'), p_template -> 'default');
+        v_value := coalesce(p_parameters #> string_to_array(p_template ->> '$', '.'), p_template -> 'default');
+        return case when jsonb_typeof(v_value) = 'object' and p_template ? 'without' then v_value - (p_template ->> 'without') else v_value end;
       elsif p_template ? '$case' then
         return rules.fill_template(
           p_template -> coalesce(p_parameters ->> (p_template ->> '$case'), p_template ->> 'default'), p_parameters);
@@ -163,7 +166,7 @@ begin
       and position(format('"$given": "%s"', key) in v_type.template::text) = 0;
     v_filled := v_pass || v_filled;
     if v_filled -> 'kind' = '"measure"' then
-      v_filled := v_filled - 'toward_guarantee' - 'toward_threshold' - 'component';
+      v_filled := v_filled - array['toward_guarantee', 'toward_threshold', 'component', 'round'];
     end if;
     if v_own_when is not null then
       v_filled := v_filled || jsonb_build_object('own_when', v_own_when);

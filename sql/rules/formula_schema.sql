@@ -14,10 +14,9 @@ as $$
       "two": {"type": "array", "minItems": 2, "maxItems": 2, "items": {"$ref": "#/$defs/expression"}},
       "one_or_two": {"oneOf": [{"type": "array", "minItems": 1, "maxItems": 2, "items": {"$ref": "#/$defs/expression"}}, {"type": ["number", "string", "boolean", "object"], "$ref": "#/$defs/expression"}]},
       "two_or_three": {"type": "array", "minItems": 2, "maxItems": 3, "items": {"$ref": "#/$defs/expression"}},
-      "many": {"type": "array", "minItems": 2, "items": {"$ref": "#/$defs/expression"}},
       "name": {"oneOf": [{"type": "string"}, {"type": "array", "minItems": 1, "maxItems": 2, "prefixItems": [{"type": "string"}, {"$ref": "#/$defs/expression"}]}]},
       "in": {"type": "array", "minItems": 2, "maxItems": 2, "prefixItems": [{"$ref": "#/$defs/expression"},
-        {"oneOf": [{"type": "array", "items": {"type": ["number", "string"]}}, {"type": ["number", "string", "boolean", "object"], "$ref": "#/$defs/expression"}]}]},
+        {"oneOf": [{"type": "array", "items": {"$ref": "#/$defs/expression"}}, {"type": ["number", "string", "boolean", "object"], "$ref": "#/$defs/expression"}]}]},
       "names": {"oneOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]},
       "round": {"type": "array", "minItems": 2, "maxItems": 3, "prefixItems": [{"$ref": "#/$defs/expression"}, {"type": "number", "exclusiveMinimum": 0}, {"enum": ["half_up", "up", "down"]}]}
     }'::jsonb as forms
@@ -25,7 +24,7 @@ as $$
   operators (name, form) as (
     values ('var', 'name'), ('==', 'two'), ('===', 'two'), ('!=', 'two'), ('!==', 'two'),
       ('<', 'two_or_three'), ('<=', 'two_or_three'), ('>', 'two_or_three'), ('>=', 'two_or_three'),
-      ('and', 'any'), ('or', 'any'), ('!', 'one'), ('!!', 'one'), ('if', 'many'), ('in', 'in'),
+      ('and', 'any'), ('or', 'any'), ('!', 'one'), ('!!', 'one'), ('if', 'any'), ('in', 'in'),
       ('+', 'any'), ('-', 'one_or_two'), ('*', 'any'), ('/', 'two'), ('%', 'two'), ('min', 'any'), ('max', 'any'),
       ('cat', 'any'), ('missing', 'names'), ('round', 'round')
   )

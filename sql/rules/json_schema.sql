@@ -108,7 +108,10 @@ declare
   v_member jsonb;
   v_key text;
 begin
-  if jsonb_typeof(p_schema) = 'boolean' then
+  -- No contract is that deep, and what is gone into member by member must end before the stack does.
+  if length(p_path) - length(translate(p_path, '.[', '')) > 100 then
+    return jsonb_build_array(jsonb_build_array(p_path, 'CP204', 'nested more than 100 deep', 'Name parts of it as measures.'));
+  elsif jsonb_typeof(p_schema) = 'boolean' then
     return case when p_schema = 'true' then '[]'::jsonb
       else jsonb_build_array(jsonb_build_array(p_path, v_code, 'nothing may stand here', 'Leave it out.')) end;
   end if;

@@ -24,6 +24,14 @@ comment on function rules.home_level(text, text, jsonb) is
 'Level at which a name is made that is read at a level: its own, or a lower one that is summed up to it; null for an unknown name.
 p_level: where it is read; p_name: fact or measure; p_measures: {"name": {"level", …}}.';
 
+create or replace function rules.is_computed(p_need text)
+returns boolean
+language sql
+immutable
+parallel safe
+return p_need ~ '^(leg|duty|day|trip)\.(base|credit)$|^crew\.rate$';
+comment on function rules.is_computed(text) is 'Whether a need (level.name) is known only once credit is made: what a node has come to, or the rate that pays it.';
+
 -- What a measure is at a node, over the columns it reads. Versions of one measure add up: each counts the trips of its time.
 create or replace function rules.measure_sql(p_terms rules.compiled_term[], p_name text)
 returns text
@@ -118,7 +126,7 @@ as $$
   with wanted as (
     select distinct need, split_part(need, '.', 1) as level, split_part(need, '.', 2) as name
     from unnest(p_needs) as need
-    where split_part(need, '.', 2) not in ('base', 'credit')
+    where not rules.is_computed(need)
   ),
   below as (
     select case when p_stage = 'duty' then 'leg' else 'duty' end as stage
@@ -269,7 +277,7 @@ as $$
 declare
   v_known jsonb := '{}'::jsonb;
   v_open text[] := array(
-    select distinct n from unnest(p_needs) as n where split_part(n, '.', 2) not in ('base', 'credit'));
+    select distinct n from unnest(p_needs) as n where not rules.is_computed(n));
   v_need text;
   v_column record;
 begin

@@ -193,7 +193,7 @@ begin
     rules.base_column(p_terms, 'duty', 'sum(credit)'),
     (select coalesce(string_agg(format(E',\n  %s', rules.grouped_column('duty', n)), '' order by n), '')
       from unnest(p_needs) as n
-      where split_part(n, '.', 2) not in ('base', 'credit')
+      where not rules.is_computed(n)
         and not coalesce(split_part(n, '.', 1) = 'duty' and p_measures -> split_part(n, '.', 2) ->> 'level' = 'duty', false)),
     rules.joined_sums(p_terms, array['leg'], array['duty', 'day', 'trip']));
   v_sql := rules.measure_layers(p_terms, 'duty', v_sql);
@@ -216,7 +216,7 @@ as $$
 declare
   v_needs text[] := array(
     select n from unnest(p_needs) as n
-    where split_part(n, '.', 2) not in ('base', 'credit')
+    where not rules.is_computed(n)
       and not (split_part(n, '.', 1) = 'day' and p_measures ? split_part(n, '.', 2) and p_measures -> split_part(n, '.', 2) ->> 'level' = 'day'));
   v_of_duties text := '';
   v_of_empty_days text := '';
@@ -295,7 +295,7 @@ begin
     case when v_has_days then '' else rules.base_column(p_terms, 'trip', 'sum(credit)') end,
     (select coalesce(string_agg(format(E',\n  %s', rules.grouped_column('trip', n)), '' order by n), '')
       from unnest(p_needs) as n
-      where split_part(n, '.', 2) not in ('base', 'credit')
+      where not rules.is_computed(n)
         and n <> all (v_of_days)
         and not coalesce(split_part(n, '.', 1) = 'trip' and p_measures -> split_part(n, '.', 2) ->> 'level' = 'trip', false)),
     rules.joined_sums(p_terms, array['leg', 'duty'], array['trip']));

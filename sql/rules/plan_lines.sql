@@ -1,14 +1,5 @@
 -- The lines of a plan: every amount that the period pays, priced to the cent.
 
--- Rate of the day in use at a node.
-create or replace function rules.rate_sql(p_day text)
-returns text
-language sql
-immutable
-parallel safe
-return format('case when %1$s >= p.rate_4_day then p.rate_4 when %1$s >= p.rate_3_day then p.rate_3 when %1$s >= p.rate_2_day then p.rate_2 else p.rate_1 end', p_day);
-comment on function rules.rate_sql(text) is 'SQL for the hourly rate in force on a day (people alias p).';
-
 -- A pay term as quantity, rate multiple and cents.
 create or replace function rules.price_sql(p_term rules.compiled_term, p_quantity text, p_rate text, p_price text)
 returns text
@@ -36,9 +27,11 @@ set search_path = pg_catalog, pg_temp
 as $$
   select format('select c.no, c.term_no, c.node, c.quantity, %s as cents
 from _credit as c
-join _people as p on p.no = c.no%s',
-    case when rules.has_unpaid(p_terms) then format('case when c.counts_paid then %s else 0 end', rules.cents_sql('c.quantity', rules.rate_sql('c.rate_day'), true))
-      else rules.cents_sql('c.quantity', rules.rate_sql('c.rate_day'), true) end,
+join _people as p on p.no = c.no%s%s',
+    case when rules.has_unpaid(p_terms) then format('case when c.counts_paid then %s else 0 end', rules.cents_sql('c.quantity', rules.node_rate_sql(p_terms, 'c.rate_day'), true))
+      else rules.cents_sql('c.quantity', rules.node_rate_sql(p_terms, 'c.rate_day'), true) end,
+    rules.flown_join(p_terms, 'c.no', (select format('(case %s end)', string_agg(format('when c.term_no = any (%L::smallint[]) then %s', of_level.term_nos, of_level.level_no), ' '))
+      from (select rules.level_rank(t.level) as level_no, array_agg(t.term_no) as term_nos from unnest(p_terms) as t where t.kind = 'credit' group by 1) as of_level), 'c.node'),
     case when rules.has_advances(p_terms) then format('
 left join %s as a on a.no = c.no and c.books_day between a.first_day and a.last_day
 where c.books_day between @month_first_day@ and @period_last_day@

@@ -174,7 +174,9 @@ join crew.airports as a on a.iata = c.base_location
     case when rules.looks_back(p_settings) then ''
       else E'join _zones as z on z.time_zone = a.time_zone\nleft join @months@ as m on m.enterprise_id = @enterprise@ and m.crew_member_id = c.id and m.month = @month_first@' end,
     case when rules.reads_column(p_columns, 'crew_attributes') then '
-  c.attributes as crew_attributes,' else '' end);
+  c.attributes as crew_attributes,' else '' end
+    || case when rules.reads_column(p_columns, 'anniversary_day') then '
+  c.anniversary_day, c.years_at_anniversary,' else '' end);
 end
 $$;
 comment on function rules.plan_people(crew.crew_position[], jsonb, jsonb, text[]) is

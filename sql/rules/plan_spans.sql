@@ -303,6 +303,7 @@ declare
   v_guarantee text;
   v_guaranteed text;
   v_pay text;
+  v_rounding rules.compiled_term;
   v_sql text;
 begin
   if p_level <> 'month' and not exists (select from unnest(p_terms) as t where t.level = p_level) then
@@ -328,6 +329,14 @@ begin
       else format('greatest(0, greatest(%1$s) - base_credit) as %3$s_excess, (case when greatest(%1$s) > base_credit then case %2$s end end)::smallint as %3$s_winner',
         v_candidates, v_winner, p_level) end,
     v_sql);
+
+  select * into v_rounding from unnest(p_terms) as t where t.level = p_level and t.expanded ? 'rounding';
+  if found then
+    -- The remainder is one more add, of what all other credit has come to.
+    v_sql := format(E'select m.*, %1$s - %2$s_exact_credit as t%3$s\nfrom (\n  select m.*, %2$s_paid_credit + %4$s as %2$s_exact_credit\n  from (%5$s) as m\noffset 0\n) as m\noffset 0',
+      (v_rounding.quantity).sql, p_level, v_rounding.term_no,
+      rules.span_more_sql(array(select t from unnest(p_terms) as t where not t.expanded ? 'rounding'), p_level, 'paid'), v_sql);
+  end if;
 
   -- Of several guarantees only the greatest shortfall is paid. guarantee_minutes is what is guaranteed where its condition holds,
   -- guaranteed_minutes also where it doesn't because enough is credited: that is shown.

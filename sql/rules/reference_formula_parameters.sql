@@ -6,6 +6,8 @@ insert into rules.formula_parameters (name, schema, description) values
   ('when', '{"$ref": "#/$defs/expression"}', 'Condition; where it doesn''t hold the term is absent.'),
   ('basis', '{"type": "string", "x-code": "CP204"}', 'Fact or measure whose value is the quantity.'),
   ('value', '{"$ref": "#/$defs/expression"}', 'Quantity as an expression.'),
+  ('duty_rig.window', '{"x-code": "CP204", "type": "object", "required": ["ratio"], "additionalProperties": false, "properties": {"from": {"$ref": "#/$defs/clock_time"}, "to": {"$ref": "#/$defs/clock_time"}, "clock": {"enum": ["base", "departure", "arrival", "utc"]}, "ratio": {"$ref": "#/$defs/divisor"}}}',
+    'Part of the duty time that earns at a ratio of its own.'),
   ('window', '{"$ref": "#/$defs/window"}', 'Part of the node that counts: times of the day, dates, clock.'),
   ('beyond', '{"$ref": "#/$defs/duration"}', 'Only what exceeds it.'),
   ('cap', '{"$ref": "#/$defs/duration"}', 'No more than it.'),

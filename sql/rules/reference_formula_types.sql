@@ -5,7 +5,7 @@
 
 insert into rules.formula_types (name, kind, template, parameters, required, description) values
   ('settings', 'settings', '{}',
-    '{unit,show,day_clock,leg_month_clock,books,version_on,rate_on,tafb_from,report_from,report_before,release_after,round_money,claim_days,claim_answer_days,claim_appeal_days,claim_payment_days,claim_late_penalty}', '{}',
+    '{unit,show,day_clock,leg_month_clock,books,version_on,rate_on,tafb_from,report_from,report_before,release_after,round_nodes,round_money,claim_days,claim_answer_days,claim_appeal_days,claim_payment_days,claim_late_penalty}', '{}',
     'Contract-wide choices; one in force per position.'),
   ('hourly_rate', 'hourly_rate', '{}', '{steps}', '{steps}',
     'Dollars per credit hour by position and year of service.'),
@@ -43,12 +43,24 @@ insert into rules.formula_types (name, kind, template, parameters, required, des
           {"kind": "measure", "level": "leg", "name": "$self_scheduled", "label": "scheduled block",
             "value": {"*": [{"var": "scheduled_block"}, {"$factors": "factors"}]}, "when": {"!": {"var": "cancelled"}}},
           {"kind": "credit", "level": "duty", "label": "scheduled block of the duty", "basis": "$self_scheduled"}],
+        "day": [
+          {"kind": "credit", "level": "leg", "label": "actual block",
+            "value": {"*": [{"var": "block"}, {"$factors": "factors"}]}, "when": {"!": {"var": "cancelled"}}},
+          {"kind": "measure", "level": "leg", "name": "$self_scheduled", "label": "scheduled block",
+            "value": {"*": [{"var": "scheduled_block"}, {"$factors": "factors"}]}, "when": {"!": {"var": "cancelled"}}},
+          {"kind": "credit", "level": "day", "label": "scheduled block of the day", "basis": "$self_scheduled"}],
         "trip": [
           {"kind": "credit", "level": "leg", "label": "actual block",
             "value": {"*": [{"var": "block"}, {"$factors": "factors"}]}, "when": {"!": {"var": "cancelled"}}},
           {"kind": "measure", "level": "leg", "name": "$self_scheduled", "label": "scheduled block",
             "value": {"*": [{"var": "scheduled_block"}, {"$factors": "factors"}]}, "when": {"!": {"var": "cancelled"}}},
-          {"kind": "credit", "level": "trip", "label": "scheduled block of the trip", "basis": "$self_scheduled"}]}}',
+          {"kind": "credit", "level": "trip", "label": "scheduled block of the trip", "basis": "$self_scheduled"}],
+        "month": [
+          {"kind": "credit", "level": "leg", "label": "actual block",
+            "value": {"*": [{"var": "block"}, {"$factors": "factors"}]}, "when": {"!": {"var": "cancelled"}}},
+          {"kind": "measure", "level": "leg", "name": "$self_scheduled", "label": "scheduled block",
+            "value": {"*": [{"var": "scheduled_block"}, {"$factors": "factors"}]}, "when": {"!": {"var": "cancelled"}}},
+          {"kind": "credit", "level": "month", "label": "scheduled block of the month", "basis": "$self_scheduled"}]}}',
     '{basis,factors,compare_at,when,toward_guarantee,toward_threshold}', '{}',
     'Credit of a leg: scheduled, actual, published, or the greater of scheduled and actual; factors by position (deadhead 0.5).'),
   ('cancellation_protection', 'credit',
@@ -59,15 +71,29 @@ insert into rules.formula_types (name, kind, template, parameters, required, des
     'Scheduled block (or published credit) of a cancelled leg; factors by position (deadhead 0.5).'),
   ('duty_rig', 'credit',
     '{"$case": "level", "default": "duty",
-      "duty": {"kind": "credit", "level": "duty", "label": "duty rig", "basis": "duty_minutes", "ratio": {"$": "ratio"}, "factor": {"$": "factor"}},
-      "trip": [
+      "duty": {"$given": "window", "then": [
+        {"kind": "measure", "level": "duty", "name": "$self_inside", "label": "duty time inside the window", "basis": "duty_minutes", "window": {"$": "window", "without": "ratio"}},
+        {"kind": "credit", "level": "duty", "label": "duty rig", "value": {"+": [
+          {"/": [{"var": "$self_inside"}, {"$": "window.ratio"}]}, {"/": [{"-": [{"var": "duty_minutes"}, {"var": "$self_inside"}]}, {"$": "ratio"}]}]}}],
+        "else": {"kind": "credit", "level": "duty", "label": "duty rig", "basis": "duty_minutes", "ratio": {"$": "ratio"}, "factor": {"$": "factor"}}},
+      "trip": {"$given": "window", "then": [
         {"kind": "measure", "level": "duty", "name": "$self_duty", "label": "duty time", "basis": "duty_minutes"},
-        {"kind": "credit", "level": "trip", "label": "duty rig of the trip", "basis": "$self_duty", "ratio": {"$": "ratio"}, "factor": {"$": "factor"}}],
-      "month": [
+        {"kind": "measure", "level": "duty", "name": "$self_inside", "label": "duty time inside the window", "basis": "duty_minutes", "window": {"$": "window", "without": "ratio"}},
+        {"kind": "credit", "level": "trip", "label": "duty rig of the trip", "value": {"+": [
+          {"/": [{"var": "$self_inside"}, {"$": "window.ratio"}]}, {"/": [{"-": [{"var": "$self_duty"}, {"var": "$self_inside"}]}, {"$": "ratio"}]}]}}],
+        "else": [
         {"kind": "measure", "level": "duty", "name": "$self_duty", "label": "duty time", "basis": "duty_minutes"},
-        {"kind": "credit", "level": "month", "label": "duty rig of the month", "basis": "$self_duty", "ratio": {"$": "ratio"}, "factor": {"$": "factor"}}]}',
-    '{ratio,factor,level,when,round,toward_guarantee,toward_threshold}', '{}',
-    'One hour of credit for every `ratio` hours of duty.'),
+        {"kind": "credit", "level": "trip", "label": "duty rig of the trip", "basis": "$self_duty", "ratio": {"$": "ratio"}, "factor": {"$": "factor"}}]},
+      "month": {"$given": "window", "then": [
+        {"kind": "measure", "level": "duty", "name": "$self_duty", "label": "duty time", "basis": "duty_minutes"},
+        {"kind": "measure", "level": "duty", "name": "$self_inside", "label": "duty time inside the window", "basis": "duty_minutes", "window": {"$": "window", "without": "ratio"}},
+        {"kind": "credit", "level": "month", "label": "duty rig of the month", "value": {"+": [
+          {"/": [{"var": "$self_inside"}, {"$": "window.ratio"}]}, {"/": [{"-": [{"var": "$self_duty"}, {"var": "$self_inside"}]}, {"$": "ratio"}]}]}}],
+        "else": [
+        {"kind": "measure", "level": "duty", "name": "$self_duty", "label": "duty time", "basis": "duty_minutes"},
+        {"kind": "credit", "level": "month", "label": "duty rig of the month", "basis": "$self_duty", "ratio": {"$": "ratio"}, "factor": {"$": "factor"}}]}}',
+    '{ratio,factor,window,level,when,round,toward_guarantee,toward_threshold}', '{}',
+    'One hour of credit for every `ratio` hours of duty; inside a window (`{"from", "to", "ratio"}`) for every `ratio` of it.'),
   ('minimum_duty', 'credit',
     '{"kind": "credit", "level": "duty", "label": "minimum duty", "hours": {"$": "hours"}}',
     '{hours,when,toward_guarantee,toward_threshold}', '{hours}',
@@ -130,7 +156,7 @@ insert into rules.formula_types (name, kind, template, parameters, required, des
     '{threshold_hours,multiplier,per_hour,level,when}', '{threshold_hours}',
     'Premium part of hours above the threshold (flight pay already pays them once).'),
   ('premium', 'pay', '{"kind": "pay", "label": "premium", "component": "premium"}',
-    '{level,basis,value,when,window,beyond,cap,factor,ratio,round,books,multiplier,per_hour,per_unit,amount}', '{level}',
+    '{level,basis,value,when,window,beyond,cap,factor,ratio,hours,round,books,multiplier,per_hour,per_unit,amount,component,group,stacking,paid}', '{level}',
     'Money on top of credit.'),
   ('holiday_pay', 'pay', '{"kind": "pay", "label": "holiday premium", "component": "premium"}',
     '{level,basis,value,when,window,factor,multiplier,per_hour,per_unit,amount,round,books}', '{level,window}',
@@ -145,16 +171,17 @@ insert into rules.formula_types (name, kind, template, parameters, required, des
   ('per_diem', 'pay',
     '{"kind": "pay", "label": "per diem", "component": "per_diem",
       "level": {"$": "level", "default": "trip"},
-      "basis": {"$case": "per", "default": "hour", "hour": "tafb", "day": "days"},
+      "basis": {"$case": "per", "default": "hour", "day": "days",
+        "hour": {"$case": "level", "default": "trip", "trip": "tafb", "duty": "away_minutes"}},
       "per_hour": {"$case": "per", "default": "hour", "hour": {"$given": "international_rate",
-        "then": {"if": [{"var": "trip.international"}, {"$": "international_rate"}, {"$": "rate"}]}, "else": {"$": "rate"}}},
+        "then": {"if": [{"var": "international"}, {"$": "international_rate"}, {"$": "rate"}]}, "else": {"$": "rate"}}},
       "per_unit": {"$case": "per", "default": "hour", "day": {"$given": "international_rate",
-        "then": {"if": [{"var": "trip.international"}, {"$": "international_rate"}, {"$": "rate"}]}, "else": {"$": "rate"}}}}',
+        "then": {"if": [{"var": "international"}, {"$": "international_rate"}, {"$": "rate"}]}, "else": {"$": "rate"}}}}',
     '{rate,per,international_rate,level,when,books}', '{rate}',
-    'Dollars per hour or day away from base.'),
+    'Dollars per hour or day away from base, by the trip, or by the duty: from its report to the next of the trip.'),
   ('expression', 'credit',
     '{"kind": {"$": "into", "default": "credit"}, "value": {"$": "value"}}',
-    '{into,value,level,when,window,round,combine,joins,component,per_hour,per_unit,amount,multiplier,toward_guarantee,toward_threshold}', '{level,value}',
+    '{into,value,level,when,window,beyond,cap,factor,ratio,round,combine,joins,books,component,per_hour,per_unit,amount,multiplier,toward_guarantee,toward_threshold,paid}', '{level,value}',
     'A quantity given as an expression.')
 on conflict (name) do update set
   kind = excluded.kind,

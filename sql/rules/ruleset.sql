@@ -104,25 +104,6 @@ comment on function rules.settings_of(rules.compiled_term[]) is
 'Settings of a contract with their defaults.
 Raises CP205.';
 
-create or replace function rules.rate_steps(p_terms rules.compiled_term[])
-returns jsonb
-language sql
-immutable
-set search_path = pg_catalog, pg_temp
-as $$
-  select jsonb_agg(jsonb_build_object(
-    'position', step ->> 'position',
-    'year', coalesce((step ->> 'year')::integer, 1),
-    'from_day', greatest((step ->> 'from')::date, (t.expanded ->> 'effective')::date, date '1970-01-01') - date '1970-01-01',
-    'until_day', coalesce((t.expanded ->> 'expires')::date - date '1970-01-01', 2147483647),
-    'rate', (step ->> 'rate')::numeric)
-    order by step ->> 'position', (step ->> 'year')::integer, t.expanded ->> 'effective', step ->> 'from')
-  from unnest(p_terms) as t
-  cross join lateral jsonb_array_elements(t.expanded -> 'steps') as step
-  where t.kind = 'hourly_rate'
-$$;
-comment on function rules.rate_steps(rules.compiled_term[]) is 'Rows {position, year, from_day, until_day, rate} of the contract''s hourly rates, each within its version''s time; null where it has none.';
-
 -- The plan of compiled terms: one SELECT a stage, in order.
 create or replace function rules.assemble_plan(p_terms rules.compiled_term[], p_positions crew.crew_position[])
 returns table (step_no smallint, name text, statement text)
@@ -178,6 +159,9 @@ begin
   from unnest(rules.span_levels()) as span
   cross join lateral rules.span_sums(v_terms, v_measures, span) as s;
 
+  if rules.has_flown_rates(v_terms) then
+    v_leg_needs := v_leg_needs || '{leg.position_flown,leg.aircraft_type,leg.sequence_at,leg.activity}'::text[];
+  end if;
   if v_settings ->> 'round_money' = 'total' then
     -- What orders the lines of a duty's legs.
     v_leg_needs := v_leg_needs || '{leg.scheduled_out_at}'::text[];
@@ -201,6 +185,10 @@ begin
     join rules.known_facts as f on f.level = split_part(n, '.', 1) and f.name = split_part(n, '.', 2)
   ) as columns (expression);
 
+  if rules.has_flown_rates(v_terms) then
+    v_columns := v_columns || 'anniversary_day'::text;
+  end if;
+
   v_legs := rules.plan_legs(v_terms, v_leg_needs, v_settings, v_measures);
   v_duties := rules.plan_duties(v_terms, v_duty_needs, v_measures);
   v_days := rules.plan_days(v_terms, v_day_needs, v_measures);
@@ -211,9 +199,11 @@ begin
   for name, statement in
     values
       ('_zones', rules.reach_forward(v_terms, rules.plan_zones(rules.reads_airports(v_columns, v_settings), v_settings))),
-      ('_people', rules.plan_people(p_positions, rules.rate_steps(v_terms), v_settings, v_columns)),
+      ('_people', rules.plan_people(p_positions,
+        nullif(jsonb_path_query_array(rules.rate_steps(v_terms), '$[*] ? (@.aircraft_type == null)'), '[]'), v_settings, v_columns)),
       ('_held', rules.plan_held(v_settings, v_columns)),
       ('_legs', v_legs),
+      ('_rates', rules.plan_rates(v_terms)),
       ('_duties', v_duties),
       ('_days', v_days),
       ('_trips', v_trips),

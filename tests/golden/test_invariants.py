@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -170,7 +171,7 @@ def test_run_of_one_leaves_the_others(airlines: Callable[[], Any]) -> None:
 
 HOSTILE = [
     "'", "''", '"', ";", "--", "/*", "$$", "$1", "\\", "\\'", "%", "%s", "%1$L", "@crew@", "@enterprise@", "@lo@ or 1=1 --",
-    "a@crew@b", "@", "@@", "');drop", "'||'", "é'", "x\ny", "{\"$\"", "$self_",
+    "a@crew@b", "@", "@@", "');drop", "'||'", "é'", "x\ny", "{\"$\"", "$self_", "\u202e'", "ʼ", "＇", "select 1", "leg_block", "null", "E'\\'",
 ]  # fmt: skip
 ATTACK = "'::text) is true)) as t1 from (select 1/0) as x; do $x$ begin raise 'executed'; end $x$; --"
 
@@ -254,9 +255,12 @@ PLACES: list[Callable[[str], dict[str, Any]]] = [
 ]
 
 
-# The two that mean something where they stand.
+# Those that mean something where they stand; a name that is a word of SQL is a name.
 FINE = [
-    {"type": "measure", "name": "default", "level": "leg", "basis": "block"},
+    *(
+        {"type": "measure", "name": name, "level": "leg", "basis": "block"}
+        for name in ("default", "null", "leg_block")
+    ),
     {"type": "credit", "level": "leg", "value": {"%": [1, 2]}},
 ]
 
@@ -276,6 +280,38 @@ def test_hostile_text_elsewhere_is_refused(target: Any, place: Callable[[str], d
         with pytest.raises(psycopg.Error) as caught:
             target.load(target.contract({"terms": {"H_1": place(text)}}))
         assert (caught.value.sqlstate or "").startswith("CP2"), (text, caught.value)
+
+
+# A text literal of SQL, an identifier in quotes, or a comment: what a word may stand in without being SQL.
+QUOTED = re.compile(r"""E'(?:\\.|''|[^'\\])*'|'(?:''|[^'])*'""", re.S)
+
+
+def test_nothing_of_a_contract_reaches_sql_unquoted(airlines: Callable[[], Any]) -> None:
+    """Every text that a contract may hold carries a word; no statement compiled from it has the word outside a literal."""
+    word = "zq7'zq7"
+    condition = {"or": [{"==": [{"var": "delay_code"}, word]}, {"in": [{"var": "origin"}, [word, "JFK"]]}, {"in": [word, {"var": ["delay_code", word]}]}]}  # fmt: skip
+    case = copy.deepcopy(FIXED)
+    case["terms"] = {
+        f"W_0{word}": {"type": "leg_credit", "basis": "actual", "note": word},
+        f"W_1{word}": {"type": "delay_pay", "over_minutes": 1, "codes": [word]},
+        f"W_2{word}": {"type": "pay", "level": "leg", "amount": 1, "when": condition, "group": "zq7", "stacking": "highest"},
+        f"W_3{word}": {"type": "pay", "level": "leg", "amount": {"if": [{"==": [{"cat": [{"var": "origin"}, word]}, word]}, 2, 1]}},
+        f"W_4{word}": {"type": "measure", "name": "heard", "level": "leg", "when": {"!": {"and": [{"var": "delay_code"}, word]}}},
+        f"W_5{word}": {"type": "credit", "level": "trip", "basis": "heard", "combine": "add", "when": {"==": [{"var": "pickup"}, word]}},
+        f"W_6{word}": {"type": "treatment", "level": "trip", "when": {"!=": [{"var": "pickup"}, word]}, "toward_guarantee": False},
+    }  # fmt: skip
+    case["scenarios"] = [{"id": f"s{word}", "name": word, "level": "duty", "pattern": {"==": [{"var": "crew.base"}, word]}, "description": word}]  # fmt: skip
+    case["edges"] = [{"kind": "APPLIES_TO", "from": f"W_3{word}", "to": f"s{word}"}]
+    airline = paid(airlines, case)
+    statements = airline.conn.execute(
+        "select statement from rules.plans where enterprise_id = %s", (airline.id,)
+    ).fetchall()
+    assert len(statements) > 5
+    whole = "\n".join(statement for (statement,) in statements)
+    assert whole.count("zq7") > 10
+    bare = QUOTED.sub("''", whole)
+    # Names that the compiler makes of codes are letters, digits and underscores.
+    assert set(re.findall(r"\w*zq7\w*", bare)) <= {"leg_scenario_szq7_zq7", "duty_scenario_szq7_zq7"}
 
 
 def test_hostile_words_that_are_only_read(airlines: Callable[[], Any]) -> None:

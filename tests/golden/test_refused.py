@@ -42,7 +42,12 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "rolling over weeks": ("CP202", {"type": "measure", "name": "ja", "level": "trip", "rolling": {"weeks": 3}}),
     "rolling measure of the month": ("CP205", {"type": "measure", "name": "ja", "level": "month", "rolling": {"months": 3}}),
     "rolling measure of what may be missing": ("CP204", {"type": "measure", "name": "flown", "level": "leg", "basis": "block", "rolling": {"days": 7}}),
-    "rounded nodes": ("CP202", {"type": "settings", "round_nodes": {"trip": 0.1}}),
+    "rounded nodes of a year": ("CP202", {"type": "settings", "round_nodes": {"year": 0.1}}),
+    "nodes rounded to nothing": ("CP204", {"type": "settings", "round_nodes": {"trip": 0}}),
+    "stacking without a group": ("CP202", pay(basis="block", multiplier=2, stacking="multiply")),
+    "multiplying amounts": ("CP202", pay(basis="block", per_hour=2, stacking="multiply", group="g")),
+    "stacking in a month": ("CP205", pay("month", basis="paid_credit", multiplier=2, stacking="highest", group="g")),
+    "a group split by minutes": ("CP205", pay("trip", basis="tafb", multiplier=2, stacking="highest", group="g", books="split")),
     "two prices": ("CP202", pay(basis="block", multiplier=1.5, per_hour=3)),
     "factor with multiplier": ("CP202", pay(basis="block", multiplier=1.5, factor=0.5)),
     "day_value missing": ("CP202", {"type": "monthly_guarantee", "hours": 70, "proration": "day_value"}),
@@ -81,14 +86,17 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "text compared with number": ("CP204", when({"==": [{"var": "origin"}, 3]})),
     "text ordered": ("CP204", when({">": [{"var": "origin"}, "JFK"]})),
     "number as condition": ("CP204", when(BLOCK)),
-    "number joined": ("CP204", when({"and": [BLOCK, {"var": "cancelled"}]})),
+    "number joined with numbers": ("CP204", when({"and": [BLOCK, 1]})),
     "arithmetic on text": ("CP204", credit(value={"+": [{"var": "origin"}, 1]})),
     "three operands of a quotient": ("CP204", credit(value={"/": [BLOCK, 2, 3]})),
     "list of mixed types": ("CP204", when({"in": [{"var": "origin"}, ["JFK", 3]]})),
     "text as a quantity": ("CP204", credit(basis="origin")),
     "var without a name": ("CP204", credit(value={"var": 3})),
     "branches of two types": ("CP204", credit(value={"if": [{"var": "cancelled"}, 1, "two"]})),
-    "if without a condition": ("CP204", credit(value={"if": [1, 2, 3]})),
+    "what is missing as a quantity": ("CP204", credit(value={"missing": ["block"]})),
+    "what is missing as a condition": ("CP204", when({"missing": ["block"]})),
+    "number beyond all pay": ("CP204", credit(value=1e300)),
+    "number too fine": ("CP204", credit(value=1e-20)),
     "duration with 75 minutes": ("CP204", {"type": "minimum_duty", "hours": "4:75"}),
     "duration in words": ("CP204", {"type": "minimum_duty", "hours": "four"}),
     "duration as a list": ("CP204", {"type": "minimum_duty", "hours": [4]}),
@@ -118,11 +126,15 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "split of a leg": ("CP205", credit(basis="block", books="split")),
     "split of a sum of money": ("CP205", pay("trip", basis="tafb", amount=5, books="split")),
     "treatment that says nothing": ("CP202", {"type": "treatment", "level": "trip"}),
-    "rates by aircraft": ("CP205", {"type": "hourly_rate", "steps": [{"position": "CAPTAIN", "aircraft_type": "B737", "rate": 10}]}),
+    "rates by a number of an aircraft": ("CP202", {"type": "hourly_rate", "steps": [{"position": "CAPTAIN", "aircraft_type": 737, "rate": 10}]}),
     "day of another clock": ("CP205", {"type": "settings", "day_clock": "utc"}),
     "window at the level of a month": ("CP205", credit("month", basis="paid_credit", window=WINDOW)),
-    "clock of arrival": ("CP205", credit(basis="block", window={**WINDOW, "clock": "arrival"})),
-    "clock of departure for a duty": ("CP205", credit("duty", basis="duty_minutes", window={**WINDOW, "clock": "departure"})),
+    "clock of the moon": ("CP204", credit(basis="block", window={**WINDOW, "clock": "moon"})),
+    "rig window without a ratio": ("CP204", {"type": "duty_rig", "ratio": 2, "window": WINDOW}),
+    "rig window without a ratio outside": ("CP204", {"type": "duty_rig", "window": {**WINDOW, "ratio": 1.5}}),
+    "rate read by credit": ("CP203", credit(value={"*": [{"var": "crew.rate"}, 2]})),
+    "rate read by a month": ("CP205", pay("month", amount={"*": [{"var": "crew.rate"}, 2]})),
+    "per diem of a leg": ("CP202", {"type": "per_diem", "rate": 2, "level": "leg"}),
 }  # fmt: skip
 
 
@@ -172,6 +184,25 @@ def refused(airline: Any, code: str, document: dict[str, Any]) -> psycopg.Error:
     return caught.value
 
 
+def nested(depth: int) -> Any:
+    """An expression of that many operators within each other."""
+    logic: Any = BLOCK
+    for _ in range(depth):
+        logic = {"+": [logic, 1]}
+    return logic
+
+
+def test_nested_too_deeply(airline: Any) -> None:
+    """Deeper than any contract needs, and well before the server's stack ends."""
+    error = refused(airline, "CP204", contract(airline, {"formula": credit(value=nested(80))}))
+    assert (error.diag.message_detail or "").startswith("at $.value.+[0].+[0]")
+
+
+def test_nested_deeply(airlines: Callable[[], Any]) -> None:
+    made = airlines()
+    made.load(contract(made, {"formula": credit(value=nested(40))}))
+
+
 def test_measures_find_each_other_in_any_order(airlines: Callable[[], Any]) -> None:
     made = airlines()
     made.load(contract(
@@ -216,12 +247,45 @@ def test_components_in_a_circle(airline: Any) -> None:
     assert "→" in str(error)
 
 
-def test_greatest_between_pay_terms(airline: Any) -> None:
-    refused(airline, "CP205", contract(
+@pytest.mark.parametrize(
+    "second",
+    [pay("duty", basis="duty_minutes", per_hour=2), credit(basis="block"), pay(basis="block", per_hour=2, group="g", stacking="highest")],
+    ids=["levels", "kinds", "groups"],
+)  # fmt: skip
+def test_greatest_between_pay_and_what_is_none_of_it(airline: Any, second: dict[str, Any]) -> None:
+    refused(airline, "CP206", contract(
         airline,
         {"code": "P1", "formula": pay(basis="block", per_hour=1)},
-        {"code": "P2", "formula": pay(basis="block", per_hour=2)},
+        {"code": "P2", "formula": second},
         edges=[{"kind": "CONFLICTS_WITH", "from": "P1", "to": "P2", "properties": {"resolutionMethod": "GREATEST"}}],
+    ))  # fmt: skip
+
+
+def test_conflicts_that_hang_together_by_two_methods(airline: Any) -> None:
+    refused(airline, "CP206", contract(
+        airline,
+        *({"code": code, "formula": pay(basis="block", per_hour=1)} for code in ("P1", "P2", "P3")),
+        edges=[
+            {"kind": "CONFLICTS_WITH", "from": "P1", "to": "P2", "properties": {"resolutionMethod": "GREATEST"}},
+            {"kind": "CONFLICTS_WITH", "from": "P2", "to": "P3", "properties": {"resolutionMethod": "ADDITIVE"}},
+        ],
+    ))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        pay("duty", basis="duty_minutes", multiplier=2, group="g", stacking="multiply"),
+        pay(basis="block", multiplier=2, group="g", stacking="highest"),
+        pay(basis="scheduled_block", multiplier=2, group="g", stacking="multiply"),
+    ],
+    ids=["levels", "stackings", "quantities"],
+)
+def test_groups_that_do_not_stack(airline: Any, second: dict[str, Any]) -> None:
+    refused(airline, "CP202", contract(
+        airline,
+        {"code": "P1", "formula": pay(basis="block", multiplier=1.5, group="g", stacking="multiply")},
+        {"code": "P2", "formula": second},
     ))  # fmt: skip
 
 
