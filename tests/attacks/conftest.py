@@ -391,8 +391,13 @@ def scalars(value: Any) -> Iterator[str]:
             yield from scalars(item)
     elif value is not None and not isinstance(value, bool):
         found = value if isinstance(value, str) else json.dumps(value)
-        # Digits alone and common times would turn up anywhere.
-        if len(found) >= 5 and not found.isdigit() and not found.startswith(("2026-0", "00:")):
+        # Digits alone and common times would turn up anywhere, and so would a piece of the address of every client.
+        if (
+            len(found) >= 5
+            and not found.isdigit()
+            and not found.startswith(("2026-0", "00:"))
+            and found not in "127.0.0.1"
+        ):
             yield found
 
 
