@@ -207,3 +207,46 @@ def small_month(database: Target, name: str) -> Iterator[Month]:
         conn.execute("delete from auth.principals where enterprise_id = %s", (airline.id,))
         for login in (*own.values(), *(login_name(airline.slug, suffix) for suffix, _, _ in STANDARD_LOGINS)):
             conn.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(login)))
+
+
+# Two crew members paid for January, before a flight of the 22nd is created: what payroll lacks is small for ada and large for bo.
+ONE_FLIGHT: dict[str, Any] = {
+    "crew": {
+        "ada": {"position": "FIRST_OFFICER", "rate": 30, "months": {"2013-01": {}}},
+        "bo": {"position": "CAPTAIN", "rate": 200, "months": {"2013-01": {}}},
+    },
+    "periods": ["2013-01", "2013-02"],
+    "terms": [
+        {"code": "BLOCK", "formula": {"type": "leg_credit", "basis": "greater", "compare_at": "leg"}},
+        {"code": "DELAY", "formula": {"type": "delay_pay", "over_minutes": 30, "factor": 0.5, "codes": ["MX"]}},
+    ],
+    "trips": [
+        {"trip": f"T-{who}", "crew": who, "duties": [{"report": "2013-01-10 06:00", "release": "20:00", "legs": [
+            {"leg": "JFK-LAX", "number": f"XP{n}1", "scheduled": "07:00-12:00"},
+            {"leg": "LAX-JFK", "number": f"XP{n}2", "scheduled": "13:30-18:30"}]}]}
+        for n, who in enumerate(("ada", "bo"), start=1)
+    ],
+}  # fmt: skip
+
+
+def fly(month: Month) -> None:
+    """A flight is created, ada and bo are assigned to it, and it arrives 50 minutes late for maintenance."""
+    flight = month.call(
+        "admin",
+        """insert into crew.flights (enterprise_id, flight_number, origin_airport, destination_airport, scheduled_departure, scheduled_arrival)
+           values (%s, 'XP900', 'JFK', 'BOS', '2013-01-22 14:00Z', '2013-01-22 15:30Z') returning id""",
+        month.airline.id,
+    )["id"]
+    for who in ("ada", "bo"):
+        month.call(
+            "admin",
+            """insert into crew.crew_assignments (enterprise_id, crew_member_id, flight_id, duty_start_time, duty_end_time)
+               values (%s, %s, %s, '2013-01-22 13:00Z', '2013-01-22 17:00Z') returning id""",
+            month.airline.id, month.airline.crew[who], flight,
+        )  # fmt: skip
+    month.call(
+        "admin",
+        """update crew.flights set status = 'ARRIVED', actual_departure = '2013-01-22 14:45Z', actual_arrival = '2013-01-22 16:20Z',
+             delay_minutes = 50, delay_code = 'MX' where enterprise_id = %s and id = %s returning id""",
+        month.airline.id, flight,
+    )  # fmt: skip

@@ -1,7 +1,8 @@
--- What detection may put right by itself: small and unimportant, in an open period. Recorded pay is recalculated; what payroll owes is
--- booked as an adjustment. Money is never taken back without a person.
+-- What detection may put right by itself: small and unimportant, in an open period. Recorded pay is recalculated; what payroll left unpaid is
+-- booked as an adjustment to the next open period that it has not paid yet (review.period_to_pay_in), and counts as paid from then on
+-- (review.made_good). Money is never taken back without a person, and who was paid nothing at all is for a person.
 
-create or replace function review.auto_fix(p_detection review.detections, p_period pay.pay_periods)
+create or replace function review.auto_fix(p_detection review.detections, p_period pay.pay_periods, p_sure uuid[], p_unpaid uuid[])
 returns integer
 language plpgsql
 volatile
@@ -13,6 +14,7 @@ declare
   v_below numeric := (v_settings ->> 'below')::numeric;
   v_recalculate uuid[];
   v_adjust uuid[];
+  v_into uuid := review.period_to_pay_in(p_period.enterprise_id, p_period.id);
   v_run pay.pay_runs;
   v_fixed uuid[] := '{}'::uuid[];
 begin
@@ -22,13 +24,15 @@ begin
   -- A crew member is put right whole, or not at all: what is too much for one fix is not made smaller by cutting it up.
   with live as (
     select d.crew_member_id, d.id, d.basis,
-      c.auto_fixable and d.severity <= v_severity and d.resolution_status = 'OPEN' and (d.basis = 'RECORDED' or d.difference_amount > 0) as may,
+      c.auto_fixable and d.severity <= v_severity and d.resolution_status = 'OPEN'
+        and (d.basis = 'RECORDED' or d.difference_amount > 0 and d.component is not null and v_into is not null) as may,
       d.difference_amount, d.discrepancy_type
     from review.discrepancies as d
     join review.checks as c on c.id = d.check_id
     where d.enterprise_id = p_detection.enterprise_id
       and d.pay_period_id = p_period.id
       and d.resolution_status in ('OPEN', 'INVESTIGATING', 'ESCALATED')
+      and (p_sure is null or d.crew_member_id = any (p_sure) or d.basis = 'RECORDED' and d.crew_member_id = any (p_unpaid))
       and (d.difference_amount <> 0 or d.discrepancy_type = 'STALE_CALCULATION')
   ),
   judged as (
@@ -58,10 +62,10 @@ begin
     update review.discrepancies as d
     set adjustment_id = a.id
     from review.discrepancies as x
-    cross join lateral pay.adjust(x.enterprise_id, x.crew_member_id, p_period.id, x.difference_amount, x.explanation, 'AUTO_FIX', x.id, p_period.id, x.component) as a
+    cross join lateral pay.adjust(x.enterprise_id, x.crew_member_id, v_into, x.difference_amount, x.explanation, 'AUTO_FIX', x.id, p_period.id, x.component) as a
     where x.enterprise_id = p_detection.enterprise_id and x.id = any (v_adjust)
       -- What would need a second person is none of detection's business.
-      and not pay.adjustment_needs_approval(x.enterprise_id, x.crew_member_id, p_period.id, x.difference_amount)
+      and not pay.adjustment_needs_approval(x.enterprise_id, x.crew_member_id, v_into, x.difference_amount)
       and d.enterprise_id = x.enterprise_id and d.id = x.id;
     v_fixed := v_fixed || array(
       select d.id from review.discrepancies as d
@@ -77,9 +81,10 @@ begin
   return cardinality(v_fixed);
 end
 $$;
-comment on function review.auto_fix(review.detections, pay.pay_periods) is
+comment on function review.auto_fix(review.detections, pay.pay_periods, uuid[], uuid[]) is
 'Puts right what may be put right without a person; returns how many discrepancies that resolved.
-p_detection: detection; p_period: its period. Limits: the setting review.auto_fix (default MEDIUM or lower and under 100 a crew member).';
+p_detection: detection; p_period: its period; p_sure: whose comparison stands, null for everybody; p_unpaid: whose recorded pay was compared, and
+not what was paid. Limits: the setting review.auto_fix (default MEDIUM or lower and under 100 a crew member).';
 
 create or replace function review.tell_crew(p_detection review.detections, p_period pay.pay_periods)
 returns void

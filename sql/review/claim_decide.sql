@@ -143,6 +143,17 @@ begin
   v_rationale := concat_ws(E'\n', btrim(p_rationale), v_review.rationale,
     case p_decision when 'DENY' then 'Denied.' else format('%s approved.', v_amount) end);
   v_before := pay.because(coalesce(btrim(p_rationale), format('%s: %s supported', p_decision, v_review.supported_amount)));
+  if coalesce(v_amount, 0) < v_claim.paid_amount then
+    raise exception using
+      errcode = 'CP406',
+      message = 'an appeal takes nothing back',
+      detail = format('%s was granted before.', v_claim.paid_amount),
+      hint = 'Grant at least that: PARTIAL_APPROVE with the lines as they were granted.';
+  end if;
+  if p_decision <> 'DENY' then
+    -- Before it counts as made good by this claim.
+    perform review.note_discrepancies(v_claim);
+  end if;
   update review.claims as c
   set status = case p_decision when 'DENY' then 'DENIED' else 'APPROVED' end::review.claim_status,
     decision = p_decision, decision_rationale = v_rationale, approved_amount = v_amount,
@@ -155,7 +166,6 @@ begin
   where c.enterprise_id = v_claim.enterprise_id and c.id = p_claim
   returning c.* into v_claim;
   perform ops.clear_alert('claim:' || v_claim.claim_number);
-  perform review.note_discrepancies(v_claim);
   perform review.tell_claimant(v_claim, 'claim_decided');
   if v_claim.payment_status = 'PENDING' and pay.claim_payment_state(v_claim) in ('within limit', 'approved') then
     v_claim := review.book_claim(v_claim);
@@ -204,9 +214,6 @@ as $$
 declare
   v_settings jsonb := review.setting('review.detection');
 begin
-  if p_claim.decision = 'DENY' then
-    return;
-  end if;
   with granted as materialized (
     select l.component, l.flight_id, sum(l.approved_amount) as amount
     from review.claim_lines as l
@@ -255,4 +262,4 @@ end
 $$;
 comment on function review.note_discrepancies(review.claims) is
 'Discrepancies that a granted claim makes good are resolved by it; those that nobody had found are recorded as found by it.
-p_claim: decided claim.';
+p_claim: claim whose lines are approved, before it is decided.';

@@ -31,7 +31,11 @@ begin
     begin
       v_reviewed := v_reviewed + review.assess(review.known_period(v_group.id), v_group.claims);
       perform ops.clear_alert('claims:' || v_group.start_date);
-    exception when others then
+    exception
+      when sqlstate 'CP210' then
+        -- Somebody is running the period: the next turn reviews them.
+        null;
+      when others then
       -- One period that can''t be computed doesn''t keep the others from being reviewed.
       get stacked diagnostics v_message = message_text;
       v_failed := v_failed + cardinality(v_group.claims);

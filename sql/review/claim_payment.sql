@@ -1,26 +1,5 @@
--- Paying a claim: one adjustment of source CLAIM in the next open period, a second one for paying late where the contract has a penalty.
+-- Paying a claim: one adjustment of source CLAIM in the first open period that payroll has not paid yet, a second one for paying late where the contract has a penalty.
 -- payment_status follows the adjustment: PROCESSING when it is booked, PAID when a run has paid it, FAILED when it was denied or withdrawn.
-
-create or replace function review.period_to_pay_in(p_claim review.claims)
-returns uuid
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_period uuid;
-begin
-  select p.id into v_period
-  from pay.pay_periods as p
-  join pay.pay_periods as claimed on claimed.enterprise_id = p.enterprise_id and claimed.id = p_claim.pay_period_id
-  where p.enterprise_id = p_claim.enterprise_id and p.status = 'OPEN' and p.start_date >= claimed.start_date
-  order by p.start_date
-  limit 1;
-  return v_period;
-end
-$$;
-comment on function review.period_to_pay_in(review.claims) is 'The first open period from the claimed one on; null: none is open.
-p_claim: claim.';
 
 -- What the contract adds for paying late.
 create or replace function review.late_penalty(p_claim review.claims)
@@ -48,7 +27,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_claim review.claims := pay.require_claim_payment(p_claim.id);
-  v_period uuid := review.period_to_pay_in(v_claim);
+  v_period uuid := review.period_to_pay_in(v_claim.enterprise_id, v_claim.pay_period_id);
   v_penalty numeric := review.late_penalty(v_claim);
 begin
   if v_claim.approved_amount <= v_claim.paid_amount then

@@ -48,7 +48,12 @@ as $$
     union all
     select l.crew_member_id, l.component, l.flight_id, l.amount
     from review.result_lines(p_period.enterprise_id, p_period.id, null, (select crew.ids from crew)) as l
-    where not p_is_posted and l.level <> 'adjustment'
+    where not p_is_posted and l.level <> 'adjustment' and p_period.status not in ('OPEN', 'PROCESSING')
+    union all
+    -- A period that payroll has yet to pay is computed again before it does: nothing is missing that could be claimed.
+    select l.crew_member_id, l.component, l.flight_id, l.amount
+    from ours as l
+    where not p_is_posted and p_period.status in ('OPEN', 'PROCESSING')
   ),
   by_flight as materialized (
     select distinct t.crew_member_id, t.component from theirs as t where t.flight_id is not null
@@ -97,19 +102,9 @@ as $$
     from compared as c
     where c.flights = '{}' or c.flight_id = any (c.flights) or c.flight_id is null and c.touched <> 0
   ),
-  -- Other claims that were granted, and automatic corrections.
+  -- Other claims that were granted, and corrections.
   made_good as materialized (
-    select o.crew_member_id, l.component, l.flight_id, l.approved_amount as amount, o.id as claim_id
-    from review.claims as o
-    join review.claim_lines as l on l.enterprise_id = o.enterprise_id and l.claim_id = o.id
-    where o.enterprise_id = p_period.enterprise_id and o.pay_period_id = p_period.id and o.crew_member_id in (select c.crew_member_id from claims as c)
-      and o.decision in ('APPROVE', 'PARTIAL_APPROVE') and l.approved_amount > 0
-    union all
-    select a.crew_member_id, a.of_component, d.flight_id, a.amount, null
-    from pay.adjustments as a
-    left join review.discrepancies as d on d.enterprise_id = a.enterprise_id and d.id = a.source_id
-    where a.enterprise_id = p_period.enterprise_id and a.of_period_id = p_period.id and a.crew_member_id in (select c.crew_member_id from claims as c)
-      and a.source = 'AUTO_FIX' and a.state not in ('WITHDRAWN', 'DENIED') and a.of_component is not null
+    select g.* from review.made_good(p_period.enterprise_id, p_period.id, (select crew.ids from crew)) as g
   )
   select s.claim_id, s.component, s.flight_id, s.term_codes, round(s.expected, 2), round(s.actual, 2), m.amount,
     round(greatest(0, s.expected - s.actual - m.amount), 2)
@@ -125,7 +120,8 @@ as $$
 $$;
 comment on function review.assess_lines(pay.pay_periods, uuid, uuid[], boolean) is
 'What is expected, was paid, made good already and therefore supported, by claim, component and leg.
-p_period: claimed period; p_run: recalculation of the claimants; p_claims: claims of it; p_is_posted: payments are compared, else recorded pay.';
+p_period: claimed period; p_run: recalculation of the claimants; p_claims: claims of it; p_is_posted: payments are compared, else recorded pay,
+which of an open period is what the recalculation gives.';
 
 -- Writes lines and a review for each claim, all of one period.
 create or replace function review.assess(p_period pay.pay_periods, p_claims uuid[])
@@ -140,15 +136,21 @@ declare
   v_limit numeric := (review.setting('review.claims') ->> 'agent_limit')::numeric;
   v_due date := coalesce(p_period.pay_date, p_period.end_date);
   v_reviewed integer;
+  v_before review.claim_lines[] := array(
+    select l from review.claim_lines as l where l.enterprise_id = p_period.enterprise_id and l.claim_id = any (p_claims));
 begin
+  perform review.bring_up_to_date(p_period, true);
   v_run := review.recalculate(p_period, array(
     select distinct c.crew_member_id from review.claims as c where c.enterprise_id = p_period.enterprise_id and c.id = any (p_claims)), true);
 
   delete from review.claim_lines as l where l.enterprise_id = p_period.enterprise_id and l.claim_id = any (p_claims);
   insert into review.claim_lines (
-    enterprise_id, claim_id, line_no, component, flight_id, term_codes, expected_amount, actual_amount, settled_amount, supported_amount)
+    enterprise_id, claim_id, line_no, component, flight_id, term_codes, expected_amount, actual_amount, settled_amount, supported_amount,
+    approved_amount)
   select p_period.enterprise_id, a.claim_id, row_number() over (partition by a.claim_id order by a.component, f.scheduled_departure nulls first, a.flight_id),
-    a.component, a.flight_id, a.term_codes, a.expected, a.actual, a.settled, a.supported
+    a.component, a.flight_id, a.term_codes, a.expected, a.actual, a.settled, a.supported,
+    -- What the first decision granted stays granted while it is appealed.
+    (select b.approved_amount from unnest(v_before) as b where b.claim_id = a.claim_id and b.component = a.component and b.flight_id is not distinct from a.flight_id)
   from review.assess_lines(p_period, v_run.id, p_claims, v_is_posted) as a
   left join crew.flights as f on f.enterprise_id = p_period.enterprise_id and f.id = a.flight_id;
 
@@ -187,7 +189,8 @@ begin
     select c.*, coalesce(s.supported, 0) as supported, s.sentences, s.comparison, s.term_codes, x.facts,
       case when coalesce(s.supported, 0) = 0 then 'DENY' when s.supported < c.claimed_amount then 'PARTIAL_APPROVE' else 'APPROVE' end::review.claim_decision as recommendation,
       array_remove(array[
-        case when not v_is_posted and current_date <= v_due then format('payroll pays this period on %s', v_due) end,
+        case when not v_is_posted and (current_date <= v_due or p_period.status in ('OPEN', 'PROCESSING'))
+          then format('payroll has not paid this period yet, due on %s', v_due) end,
         case when i.missing > 0 then format('%s inputs of the recalculation are missing', i.missing) end,
         case when least(c.claimed_amount, s.supported) > v_limit then format('above %s a person decides', v_limit) end,
         case when s.supported > 0 and s.supported < c.claimed_amount then 'not all that is claimed is supported' end,
@@ -224,7 +227,8 @@ end
 $$;
 comment on function review.assess(pay.pay_periods, uuid[]) is
 'Reviews claims of one period in five steps; returns how many. Their recalculation is kept as a run of kind CHECK.
-p_period: the period; p_claims: claims of it that are not decided. Raises what pay.run_groups() and rules.ruleset_for() raise.';
+p_period: the period, brought up to date first; p_claims: claims of it that are not decided.
+Raises CP210 (a run of the period is in progress), what pay.run_groups() and rules.ruleset_for() raise.';
 
 create or replace function review.review_claim(p_claim uuid)
 returns review.claim_reviews

@@ -81,10 +81,25 @@ begin
     from review.result_lines(p_period.enterprise_id, p_period.id, null, v_crew) as l
     join suspects as s on s.crew_member_id = l.crew_member_id and s.component = l.component
   ),
+  made_good as materialized (
+    select g.crew_member_id, g.component, g.amount, coalesce(case when s.by_flight then g.flight_id end, c_none) as flight_key
+    from review.made_good(p_period.enterprise_id, p_period.id, v_crew) as g
+    join suspects as s on s.crew_member_id = g.crew_member_id and s.component = g.component
+    where p_batch is null
+  ),
   paid as materialized (
     select a.*, coalesce(case when s.by_flight then a.flight_id end, c_none) as flight_key
     from review.actual_lines(p_period.enterprise_id, p_period.id, p_batch, v_crew) as a
     join suspects as s on s.crew_member_id = a.crew_member_id and s.component = a.component
+    union all
+    -- What is made good elsewhere counts as paid: of a flight that of the flight.
+    select g.crew_member_id, g.component, null, null, g.amount, g.flight_key
+    from made_good as g
+    where g.flight_key <> c_none
+    union all
+    select g.crew_member_id, g.component, null, null, 0, c_none
+    from made_good as g
+    where g.flight_key = c_none
   ),
   legs as materialized (
     select * from review.legs_about(p_period, v_crew)
@@ -102,19 +117,42 @@ begin
     select crew_member_id, component, flight_key, sum(extra) as extra
     from (
       select crew_member_id, component, flight_key, amount * (count(*) - 1) as extra
-      from paid group by crew_member_id, component, flight_key, amount, quantity having count(*) > 1
+      from paid where amount <> 0 group by crew_member_id, component, flight_key, amount having count(*) > 1
     ) as repeated
     group by crew_member_id, component, flight_key
   ),
-  keys as materialized (
+  matched as (
     select
       coalesce(l.crew_member_id, p.crew_member_id) as crew_member_id, coalesce(l.component, p.component) as component,
       coalesce(l.flight_key, p.flight_key) as flight_key,
-      coalesce(l.amount, 0) as expected, coalesce(p.amount, 0) as actual,
+      coalesce(l.amount, 0) as expected, coalesce(p.amount, 0) as paid,
       l.minutes, l.lines, p.minutes as paid_minutes, p.lines as paid_lines
     from lines_by_key as l
     full join paid_by_key as p on p.crew_member_id = l.crew_member_id and p.component = l.component and p.flight_key = l.flight_key
-    where abs(coalesce(l.amount, 0) - coalesce(p.amount, 0)) > p_tolerance
+  ),
+  pools as (
+    select g.crew_member_id, g.component, sum(g.amount) as amount
+    from made_good as g
+    where g.flight_key = c_none
+    group by g.crew_member_id, g.component
+  ),
+  missed as (
+    select m.*, greatest(m.expected - m.paid, 0) as lack,
+      coalesce(sum(greatest(m.expected - m.paid, 0)) over earlier, 0) as lack_before,
+      sum(greatest(m.expected - m.paid, 0)) over (partition by m.crew_member_id, m.component) as lack_in_all
+    from matched as m
+    window earlier as (partition by m.crew_member_id, m.component order by m.flight_key rows between unbounded preceding and 1 preceding)
+  ),
+  -- What was made good of the component as a whole goes to whatever lacks something; what is left over is too much.
+  keys as materialized (
+    select k.crew_member_id, k.component, k.flight_key, k.expected, k.actual, k.minutes, k.lines, k.paid_minutes, k.paid_lines
+    from (
+      select m.*, m.paid + least(m.lack, greatest(coalesce(p.amount, 0) - m.lack_before, 0))
+        + case when m.flight_key = c_none then greatest(coalesce(p.amount, 0) - m.lack_in_all, 0) else 0 end as actual
+      from missed as m
+      left join pools as p on p.crew_member_id = m.crew_member_id and p.component = m.component
+    ) as k
+    where abs(k.expected - k.actual) > p_tolerance
   ),
   strangers as materialized (
     -- Crew members of whom one side has nothing at all: one difference, not one for each component.
@@ -270,6 +308,6 @@ begin
 end
 $$;
 comment on function review.compare_paid(pay.pay_periods, uuid, uuid[], numeric) is
-'Differences between the recorded pay of a period and what was paid, classed by reason.
+'Differences between the recorded pay of a period and what was paid, or is made good elsewhere (review.made_good), classed by reason.
 p_period: period; p_batch: another payroll''s results, null for payments; p_crew: crew members, null for all;
 p_tolerance: amounts that differ by no more are equal.';

@@ -4,6 +4,9 @@
 --   recalculation ─┐
 --   recorded pay ──┼─▶ differences ─▶ checks ─▶ findings ─▶ new | known | changed | cured ─▶ auto-fix, or a notification
 --   payments ──────┘
+--
+-- Compared is what stands. Whose facts have changed is computed again first (an open period) or waits for the next detection; what was paid
+-- to somebody whose recorded pay is wrong is looked at when that is right. So one cause is one discrepancy, whatever runs first.
 
 -- The differences that may be looked at today. What payroll has not paid yet is none until it is due.
 create or replace function review.differences(p_period pay.pay_periods, p_run pay.pay_runs, p_with_payments boolean, p_crew uuid[])
@@ -129,7 +132,11 @@ begin
         and k.subject_key = f.subject_key
         and (k.resolution_status in ('OPEN', 'INVESTIGATING', 'ESCALATED')
           -- Settled, and still the same: it stays settled.
-          or not k.cured and k.difference_amount = f.expected - f.actual))
+          or not k.cured and k.difference_amount = f.expected - f.actual
+            -- Unless what was booked for it was taken back.
+            and not exists (
+              select from pay.adjustments as a
+              where a.enterprise_id = k.enterprise_id and a.id = k.adjustment_id and a.state in ('WITHDRAWN', 'DENIED'))))
     returning id
   )
   select (select count(*) from added), (select count(*) from changed), (select count(*) from cured)
@@ -181,6 +188,12 @@ declare
   v_period pay.pay_periods;
   v_detection review.detections;
   v_run pay.pay_runs;
+  v_runs uuid[];
+  v_left_out uuid[];
+  v_unpaid uuid[];
+  v_sure uuid[];
+  v_bases review.basis[];
+  v_differences review.difference[];
   v_scope review.scope;
   v_check review.checks;
   v_settings jsonb;
@@ -194,6 +207,10 @@ begin
   -- One detection of a period at a time: the second finds what the first has written.
   perform pg_advisory_xact_lock(hashtext('review.detect'), hashtext(p_period::text));
   v_period := review.known_period(p_period);
+  if p_recompute then
+    perform review.bring_up_to_date(v_period, false);
+  end if;
+  v_runs := review.runs_of_results(v_period);
   insert into review.detections (enterprise_id, pay_period_id, crew_count, requested_by, covers_changes)
   values (p_enterprise, p_period, cardinality(p_crew), session_user, p_crew is null)
   returning * into v_detection;
@@ -207,8 +224,19 @@ begin
     v_detection.run_id := v_run.id;
   end if;
 
-  v_scope := row(p_enterprise, p_period, p_crew, v_run.id, current_date,
-    array(select d from review.differences(v_period, v_run, v_is_posted, p_crew) as d))::review.scope;
+  v_differences := array(select d from review.differences(v_period, v_run, v_is_posted, p_crew) as d);
+  -- After the comparison: no fact that it has read, no result that it has not, goes unnoticed.
+  v_left_out := case when v_run.id is not null and v_period.status = 'OPEN' then review.unsettled_crew(v_period, v_runs) else '{}' end;
+  v_unpaid := case when v_period.status in ('OPEN', 'PROCESSING') then array(
+    select distinct u.crew_member_id
+    from (
+      select d.crew_member_id from unnest(v_differences) as d where d.basis = 'RECORDED'
+      union all
+      select s.id from unnest(review.unsettled_crew(v_period, v_runs)) as s (id) where v_run.id is null
+    ) as u
+    where u.crew_member_id <> all (v_left_out) and (p_crew is null or u.crew_member_id = any (p_crew))) else '{}' end;
+  v_sure := review.crew_but(v_period, p_crew, v_left_out || v_unpaid);
+  v_scope := row(p_enterprise, p_period, p_crew, v_run.id, current_date, v_differences)::review.scope;
   for v_check in select c.* from review.checks as c order by c.id loop
     v_settings := review.check_settings(v_check.id);
     continue when not (v_settings ->> 'enabled')::boolean;
@@ -216,22 +244,32 @@ begin
     into v_findings
     using v_scope, v_settings;
     v_check.severity := coalesce((v_settings ->> 'severity')::review.severity, v_check.severity);
-    select * into v_done
-    from review.record_findings(v_detection, v_check, p_crew,
-      array_remove(array[
-        case when v_run.id is not null or v_check.id in ('rule_parity', 'stale_calculation') then 'RECORDED' end,
-        case when v_is_posted then 'PAID' end]::review.basis[], null),
-      v_findings);
+    v_bases := array_remove(array[
+      case when v_run.id is not null or v_check.id in ('rule_parity', 'stale_calculation') then 'RECORDED' end,
+      case when v_is_posted then 'PAID' end]::review.basis[], null);
     if p_crew is null then
       perform review.alert_findings(v_check, v_findings);
     end if;
+    if v_left_out <> '{}' or v_unpaid <> '{}' then
+      v_findings := array(
+        select f from unnest(v_findings) as f
+        where f.crew_member_id <> all (v_left_out) and not (f.basis = 'PAID' and f.crew_member_id = any (v_unpaid)));
+    end if;
     v_detection.found_count := v_detection.found_count + cardinality(v_findings);
+    select sum(r.o_new) as o_new, sum(r.o_changed) as o_changed, sum(r.o_cured) as o_cured into v_done
+    from (
+      values (v_sure, v_bases, false), (v_unpaid, array_remove(v_bases, 'PAID'), true)
+    ) as g (crew, bases, is_unpaid)
+    cross join lateral review.record_findings(v_detection, v_check, g.crew, g.bases,
+      case when v_unpaid = '{}' and not g.is_unpaid then v_findings
+        else array(select f from unnest(v_findings) as f where (f.crew_member_id = any (v_unpaid)) = g.is_unpaid) end) as r
+    where not g.is_unpaid or v_unpaid <> '{}';
     v_detection.new_count := v_detection.new_count + v_done.o_new;
     v_detection.changed_count := v_detection.changed_count + v_done.o_changed;
     v_detection.cured_count := v_detection.cured_count + v_done.o_cured;
   end loop;
 
-  v_detection.fixed_count := review.auto_fix(v_detection, v_period);
+  v_detection.fixed_count := review.auto_fix(v_detection, v_period, v_sure, v_unpaid);
   perform review.tell_crew(v_detection, v_period);
   update review.detections as d
   set finished_at = clock_timestamp(), run_id = v_detection.run_id, found_count = v_detection.found_count, new_count = v_detection.new_count,
@@ -246,6 +284,7 @@ revoke all on function review.detect(uuid, uuid, uuid[], boolean) from public;
 grant execute on function review.detect(uuid, uuid, uuid[], boolean) to crewpay_payroll, crewpay_admin, crewpay_service, crewpay_jobs;
 comment on function review.detect(uuid, uuid, uuid[], boolean) is
 'Looks for discrepancies in a period, in any state, and brings those on record up to date; returns counts. A repeat changes nothing.
+With recomputation an open period is brought up to date first (pay.refresh); whose facts or results change meanwhile is left to the next detection.
 p_enterprise: tenant; p_period: period; p_crew: only these crew members, null for everybody; p_recompute: whether pay is recomputed under
 the facts and terms now known and compared with what is recorded (else only stored results with payments).
 What payroll has not paid is no discrepancy before it is due. What it may, it puts right by itself (review.auto_fix).

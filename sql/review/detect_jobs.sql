@@ -81,6 +81,7 @@ declare
 begin
   perform auth.require_role('payroll', 'admin', 'service_role', 'jobs');
   for v_period in select p.* from review.watched_periods(v_enterprise) as p order by p.start_date loop
+    perform review.bring_up_to_date(v_period, false);
     v_crew := review.crew_to_detect(v_period);
     continue when v_crew is null;
     v_detection := review.detect(v_enterprise, v_period.id, v_crew);

@@ -67,7 +67,7 @@ comment on function review.actual_lines(uuid, uuid, uuid, uuid[]) is
 'What was paid, line by line.
 p_enterprise: tenant; p_period: period; p_batch: another payroll''s results, null for payments; p_crew: crew members, null for all.';
 
--- Where totals differ, and where the other side names flights, so that lines have to be looked at. All that is equal ends here.
+-- What is made good elsewhere counts as paid. Where totals differ, and where the other side names flights, so that lines have to be looked at. All that is equal ends here.
 create or replace function review.unequal(p_enterprise uuid, p_period uuid, p_batch uuid, p_crew uuid[], p_tolerance numeric)
 returns table (crew_member_id uuid, component pay.component, expected numeric, actual numeric, by_flight boolean)
 language sql
@@ -75,7 +75,15 @@ stable
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
 as $$
-  with paid as materialized (
+  with lines as (
+    select a.crew_member_id, a.component, a.flight_id, a.amount
+    from review.actual_lines(p_enterprise, p_period, p_batch, p_crew) as a
+    union all
+    select g.crew_member_id, g.component, null, g.amount
+    from review.made_good(p_enterprise, p_period, p_crew) as g
+    where p_batch is null
+  ),
+  paid as materialized (
     select a.crew_member_id,
       coalesce(sum(a.amount) filter (where a.component = 'flight_pay'), 0) as flight_pay,
       coalesce(sum(a.amount) filter (where a.component = 'overtime'), 0) as overtime,
@@ -85,7 +93,7 @@ as $$
       coalesce(sum(a.amount) filter (where a.component = 'guarantee'), 0) as guarantee,
       coalesce(sum(a.amount) filter (where a.component = 'adjustment'), 0) as adjustment,
       array_agg(a.component) filter (where a.flight_id is not null) as by_flight
-    from review.actual_lines(p_enterprise, p_period, p_batch, p_crew) as a
+    from lines as a
     group by a.crew_member_id
   ),
   owed as materialized (
@@ -118,5 +126,5 @@ as $$
     or c.component = any ((u.p).by_flight)
 $$;
 comment on function review.unequal(uuid, uuid, uuid, uuid[], numeric) is
-'Components of crew members whose totals differ, and those that were paid by flight.
+'Components of crew members whose totals differ, and those that were paid by flight. What is made good elsewhere counts as paid.
 p_enterprise: tenant; p_period: period; p_batch: another payroll''s results, null for payments; p_crew: crew members, null for all; p_tolerance: amounts that differ by no more are equal.';

@@ -309,7 +309,7 @@ def test_approved_booked_and_paid_by_the_next_run(month: Month) -> None:
     assert decided["decision_rationale"].startswith("The rate was last year's.")
     assert "PER_DIEM" in decided["decision_rationale"]
     assert adjustments(month) == [(D(1), "APPROVED", "CLAIM")]
-    month.run()
+    month.run(2)
     paid = claim(month, key)
     assert (paid["payment_status"], paid["paid_amount"]) == ("PAID", D(1))
     assert paid["payment_date"] is not None
@@ -317,8 +317,7 @@ def test_approved_booked_and_paid_by_the_next_run(month: Month) -> None:
         "select event from notify.notifications where enterprise_id = %s order by 1", month.airline.id
     )
     assert [t[0] for t in told] == ["claim_decided", "claim_paid", "claim_submitted"]
-    # Found by the claim, and settled; once payroll has paid the adjustment, detection has nothing to add.
-    month.add_payment("fa", "adjustment", 1)
+    # Found by the claim, and settled: what comes with the next period is not missing from this one any more.
     assert month.rows("select detected_by::text, resolution_status::text from review.discrepancies where claim_id = %s", key) == [("CREW_CLAIM", "RESOLVED")]  # fmt: skip
     month.detect(crew=["fa"])
     assert month.found() == []
@@ -411,7 +410,7 @@ def test_a_payment_that_is_withdrawn_has_failed_and_can_be_made_again(month: Mon
     month.call("payroll", "select (pay.withdraw_adjustment(%s, 'wrong period')).id", adjustment)
     assert claim(month, key)["payment_status"] == "FAILED"
     assert month.call("payroll", "select * from review.pay_claim(%s)", key)["payment_status"] == "PROCESSING"
-    month.run()
+    month.run(2)
     assert claim(month, key)["payment_status"] == "PAID"
 
 
@@ -435,6 +434,21 @@ def test_an_appeal_is_decided_by_another_person(month: Month) -> None:
     assert decided["first_decision"]["approved_amount"] == 1
     assert [a[0] for a in adjustments(month)] == [D(1), D(4)], "the second pays the rest"
     refused(month, "CP405", "fa", appeal, key, "and again")
+
+
+def test_an_appeal_takes_nothing_back(month: Month) -> None:
+    key = reviewed(month, "fa", 5)
+    decide(month, key, "PARTIAL_APPROVE")
+    month.call("fa", "select * from review.appeal_claim(%s, 'four hours more')", key)
+    refused(month, "CP406", "admin", DECIDE, key, "DENY", None, None)
+    refused(
+        month, "CP406", "admin", DECIDE, key, "PARTIAL_APPROVE", None, Jsonb([{"line": 1, "amount": 0.5}])
+    )
+    month.call("admin", REVIEW, key)
+    month.detect(crew=["fa"])
+    assert month.found() == [], "what was granted counts while it is appealed"
+    assert decide(month, key, "PARTIAL_APPROVE", by="admin")["approved_amount"] == 1
+    assert [a[0] for a in adjustments(month)] == [D(1)]
 
 
 def test_appeals_have_a_last_day(month: Month) -> None:

@@ -1,0 +1,2 @@
+-- The functions belong to sql/.
+select;
