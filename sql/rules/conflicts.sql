@@ -51,29 +51,32 @@ p_enterprise: tenant; p_generation: accepted generation; p_codes: codes of terms
 -- Terms that stand in conflict with each other, directly or by way of others, through one of two methods.
 create or replace function rules.conflict_groups(p_losses jsonb)
 returns table (code text, leader text, methods text[])
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  with recursive edges as (
-    select l ->> 'winner' as code, l ->> 'loser' as other, l ->> 'method' as method
-    from jsonb_array_elements(p_losses) as l
-    where l ->> 'method' in ('GREATEST', 'ADDITIVE')
-  ),
-  both_ways as (
-    select e.code, e.other from edges as e
-    union
-    select e.other, e.code from edges as e
-  ),
-  reached as (
-    select b.code, b.code as other from both_ways as b
-    union
-    select r.code, b.other from reached as r join both_ways as b on b.code = r.other
-  )
-  select g.code, g.leader, array(select distinct e.method from edges as e where e.code = any (g.members) or e.other = any (g.members) order by 1)
-  from (
-    select r.code, min(r.other) as leader, array_agg(r.other) as members from reached as r group by r.code
-  ) as g
+begin
+  return query
+    with recursive edges as (
+      select l ->> 'winner' as code, l ->> 'loser' as other, l ->> 'method' as method
+      from jsonb_array_elements(p_losses) as l
+      where l ->> 'method' in ('GREATEST', 'ADDITIVE')
+    ),
+    both_ways as (
+      select e.code, e.other from edges as e
+      union
+      select e.other, e.code from edges as e
+    ),
+    reached as (
+      select b.code, b.code as other from both_ways as b
+      union
+      select r.code, b.other from reached as r join both_ways as b on b.code = r.other
+    )
+    select g.code, g.leader, array(select distinct e.method from edges as e where e.code = any (g.members) or e.other = any (g.members) order by 1)
+    from (
+      select r.code, min(r.other) as leader, array_agg(r.other) as members from reached as r group by r.code
+    ) as g;
+end
 $$;
 comment on function rules.conflict_groups(jsonb) is
 'Terms in conflict by GREATEST or ADDITIVE, each with the first code of its connected group and the group''s methods.

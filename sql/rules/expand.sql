@@ -4,20 +4,23 @@
 -- Positions that count as operating does need no branch.
 create or replace function rules.position_factor(p_factors jsonb)
 returns jsonb
-language sql
+language plpgsql
 immutable
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select case when count(branch) = 0 then merged.factors -> 'OPERATING'
-    else jsonb_build_object('if', jsonb_agg(branch order by branch_no) filter (where branch is not null) || (merged.factors -> 'OPERATING')) end
-  from (select '{"OPERATING": 1, "DEADHEAD": 1, "RESERVE": 0, "STANDBY": 0}'::jsonb || coalesce(p_factors, '{}')) as merged (factors)
-  left join lateral unnest(array['DEADHEAD', 'RESERVE', 'STANDBY']) with ordinality as positions (position_name, position_no)
-    on merged.factors -> position_name <> merged.factors -> 'OPERATING'
-  left join lateral (values
-    (position_no * 2, jsonb_build_object('==', jsonb_build_array(jsonb_build_object('var', 'leg.position'), position_name))),
-    (position_no * 2 + 1, merged.factors -> position_name)) as branches (branch_no, branch) on position_name is not null
-  group by merged.factors
+begin
+  return (
+    select case when count(branch) = 0 then merged.factors -> 'OPERATING'
+      else jsonb_build_object('if', jsonb_agg(branch order by branch_no) filter (where branch is not null) || (merged.factors -> 'OPERATING')) end
+    from (select '{"OPERATING": 1, "DEADHEAD": 1, "RESERVE": 0, "STANDBY": 0}'::jsonb || coalesce(p_factors, '{}')) as merged (factors)
+    left join lateral unnest(array['DEADHEAD', 'RESERVE', 'STANDBY']) with ordinality as positions (position_name, position_no)
+      on merged.factors -> position_name <> merged.factors -> 'OPERATING'
+    left join lateral (values
+      (position_no * 2, jsonb_build_object('==', jsonb_build_array(jsonb_build_object('var', 'leg.position'), position_name))),
+      (position_no * 2 + 1, merged.factors -> position_name)) as branches (branch_no, branch) on position_name is not null
+    group by merged.factors);
+end
 $$;
 comment on function rules.position_factor(jsonb) is
 'JsonLogic expression for the factor of a leg''s position.
@@ -34,6 +37,9 @@ as $$
 declare
   v_value jsonb;
 begin
+  if strpos(p_template::text, '"$') = 0 then
+    return p_template;
+  end if;
   case jsonb_typeof(p_template)
     when 'array' then
       return (

@@ -132,14 +132,17 @@ p_expression: compiled; p_where: for messages; p_positive: whether zero is refus
 -- Facts and measures that expressions read together.
 create or replace function rules.needs_of(p_parts rules.sql_expression[])
 returns text[]
-language sql
+language plpgsql
 immutable
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(array_agg(distinct need), '{}')
-  from unnest(p_parts) as part
-  cross join lateral unnest(part.needs) as need
+begin
+  return (
+    select coalesce(array_agg(distinct need), '{}')
+    from unnest(p_parts) as part
+    cross join lateral unnest(part.needs) as need);
+end
 $$;
 comment on function rules.needs_of(rules.sql_expression[]) is 'What expressions read, as level.name.';
 

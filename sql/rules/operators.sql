@@ -4,16 +4,18 @@
 -- SQL that is true where JsonLogic calls a value true; false or null where not.
 create or replace function rules.truth_sql(p_part rules.sql_expression)
 returns text
-language sql
+language plpgsql
 immutable
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select case p_part.value_type
+begin
+  return case p_part.value_type
     when 'text' then format('((%s) <> '''')', p_part.sql)
     when 'int' then format('((%s) <> 0)', p_part.sql)
     when 'numeric' then format('((%s) <> 0)', p_part.sql)
-    else format('(%s)', p_part.sql) end
+    else format('(%s)', p_part.sql) end;
+end
 $$;
 comment on function rules.truth_sql(rules.sql_expression) is 'SQL condition: an expression is true as JsonLogic has it. Null means false.';
 
@@ -171,13 +173,16 @@ p_operator: operator; p_part: operand.';
 
 create or replace function rules.unit_of(p_parts rules.sql_expression[])
 returns text
-language sql
+language plpgsql
 immutable
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select case when bool_or(part.unit = 'money') then 'money' when bool_or(part.unit = 'min') then 'min' else 'none' end
-  from unnest(p_parts) as part
+begin
+  return (
+    select case when bool_or(part.unit = 'money') then 'money' when bool_or(part.unit = 'min') then 'min' else 'none' end
+    from unnest(p_parts) as part);
+end
 $$;
 comment on function rules.unit_of(rules.sql_expression[]) is 'Unit of what is added up or chosen among: what has none is read in the unit of the others.';
 

@@ -14,14 +14,16 @@ comment on function rules.has_advances(rules.compiled_term[]) is 'Whether a cont
 -- What is known of the whole month before it is over: flown as far as it is flown, scheduled for the rest.
 create or replace function rules.projects(p_terms rules.compiled_term[])
 returns boolean
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select exists (
+begin
+  return exists (
     select
     from unnest(p_terms) as t
-    where 'month.projected_credit' = any (coalesce((t.quantity).needs, '{}') || coalesce((t.gate).needs, '{}')))
+    where 'month.projected_credit' = any (coalesce((t.quantity).needs, '{}') || coalesce((t.gate).needs, '{}')));
+end
 $$;
 comment on function rules.projects(rules.compiled_term[]) is 'Whether a term reads the projected credit of the month.';
 
@@ -40,17 +42,20 @@ p_terms: all terms; p_statement: SELECT with tokens.';
 -- Flights with the times of the schedule, moved by the delay of the departure, where actual ones are missing.
 create or replace function rules.scheduled_flights_sql()
 returns text
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select format('(select %s from @flights@ as scheduled)', string_agg(case a.attname
-      when 'actual_departure' then 'coalesce(scheduled.actual_departure, scheduled.scheduled_departure) as actual_departure'
-      when 'actual_arrival' then 'coalesce(scheduled.actual_arrival, coalesce(scheduled.actual_departure, scheduled.scheduled_departure)'
-        || ' + (scheduled.scheduled_arrival - scheduled.scheduled_departure)) as actual_arrival'
-      else format('scheduled.%I', a.attname) end, ', ' order by a.attnum))
-  from pg_attribute as a
-  where a.attrelid = 'crew.flights'::regclass and a.attnum > 0 and not a.attisdropped
+begin
+  return (
+    select format('(select %s from @flights@ as scheduled)', string_agg(case a.attname
+        when 'actual_departure' then 'coalesce(scheduled.actual_departure, scheduled.scheduled_departure) as actual_departure'
+        when 'actual_arrival' then 'coalesce(scheduled.actual_arrival, coalesce(scheduled.actual_departure, scheduled.scheduled_departure)'
+          || ' + (scheduled.scheduled_arrival - scheduled.scheduled_departure)) as actual_arrival'
+        else format('scheduled.%I', a.attname) end, ', ' order by a.attnum))
+    from pg_attribute as a
+    where a.attrelid = 'crew.flights'::regclass and a.attnum > 0 and not a.attisdropped);
+end
 $$;
 comment on function rules.scheduled_flights_sql() is 'Relation of flights whose missing times are those of the schedule; with a plan''s tokens.';
 
@@ -131,15 +136,17 @@ comment on function rules.advance_periods_sql() is 'Relation of the periods that
 
 create or replace function rules.advance_lines(p_terms rules.compiled_term[], p_settings jsonb)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select case when rules.has_advances(p_terms) then format($q$select a.no, a.term_no, 0::bigint,
+begin
+  return case when rules.has_advances(p_terms) then format($q$select a.no, a.term_no, 0::bigint,
   sum(case when a.is_current then a.minutes else -a.minutes end), sum(case when a.is_current then a.cents else -a.cents end)%s
 from _advances as a
 where a.is_current or @is_last@
-group by a.no, a.term_no$q$, case p_settings ->> 'round_money' when 'total' then ' * 0.01' else '::integer' end) end
+group by a.no, a.term_no$q$, case p_settings ->> 'round_money' when 'total' then ' * 0.01' else '::integer' end) end;
+end
 $$;
 comment on function rules.advance_lines(rules.compiled_term[], jsonb) is
 'SELECT of the lines of advances: paid, and taken back with the month''s last period.

@@ -6,11 +6,12 @@
 -- The level at which a name that is read at a level is made: a fact or measure of that level, or what is summed up to it.
 create or replace function rules.home_level(p_level text, p_name text, p_measures jsonb)
 returns text
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(
+begin
+  return coalesce(
     (select f.level from rules.known_facts as f where f.level = p_level and f.name = p_name),
     (select p_measures -> p_name ->> 'level'
       where rules.level_rank(p_measures -> p_name ->> 'level') <= rules.level_rank(p_level)),
@@ -18,7 +19,8 @@ as $$
       from rules.known_facts as f
       where f.name = p_name and f.sums_upward and rules.level_rank(f.level) < rules.level_rank(p_level) and p_level <> 'crew'
       order by rules.level_rank(f.level) desc
-      limit 1))
+      limit 1));
+end
 $$;
 comment on function rules.home_level(text, text, jsonb) is
 'Level at which a name is made that is read at a level: its own, or a lower one that is summed up to it; null for an unknown name.
@@ -50,14 +52,17 @@ comment on function rules.measure_sql(rules.compiled_term[], text) is 'SQL of a 
 -- Facts and measures that a measure reads.
 create or replace function rules.measure_needs(p_terms rules.compiled_term[], p_name text)
 returns text[]
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(array_agg(distinct need), '{}')
-  from unnest(p_terms) as t
-  cross join lateral unnest(coalesce((t.quantity).needs, '{}') || coalesce((t.gate).needs, '{}')) as need
-  where t.kind = 'measure' and t.name = p_name
+begin
+  return (
+    select coalesce(array_agg(distinct need), '{}')
+    from unnest(p_terms) as t
+    cross join lateral unnest(coalesce((t.quantity).needs, '{}') || coalesce((t.gate).needs, '{}')) as need
+    where t.kind = 'measure' and t.name = p_name);
+end
 $$;
 comment on function rules.measure_needs(rules.compiled_term[], text) is 'What a measure reads, as level.name.';
 
@@ -119,40 +124,43 @@ comment on function rules.terms_in_use(rules.compiled_term[]) is 'The terms with
 -- What the stage below must deliver for what this stage reads.
 create or replace function rules.needs_below(p_stage text, p_needs text[], p_measures jsonb)
 returns text[]
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  with wanted as (
-    select distinct need, split_part(need, '.', 1) as level, split_part(need, '.', 2) as name
-    from unnest(p_needs) as need
-    where not rules.is_computed(need)
-  ),
-  below as (
-    select case when p_stage = 'duty' then 'leg' else 'duty' end as stage
-  )
-  select coalesce(array_agg(distinct lower_need), '{}')
-  from wanted as w
-  cross join below as b
-  left join rules.known_facts as f on f.level = w.level and f.name = w.name
-  cross join lateral (select rules.home_level(w.level, w.name, p_measures)) as h (home)
-  cross join lateral (
-    -- An own fact that is built from facts below.
-    select b.stage || '.' || referenced[1]
-    from regexp_matches(f.expression, '\{(\w+)\}', 'g') as referenced
-    where w.level = p_stage
-    union all
-    -- A sum of what was made below; an own measure is computed here and needs nothing of its own name.
-    select b.stage || '.' || w.name
-    where w.level = p_stage
-      and h.home <> p_stage
-      and h.home <> 'day'
-    union all
-    -- Given with the trip, or read from above: carried up from the leg.
-    select w.need
-    where w.level <> p_stage and not (p_stage = 'day' and w.level = 'crew')
-      or w.level = p_stage and w.level in ('duty', 'trip') and f.expression !~ '\{'
-  ) as lower (lower_need)
+begin
+  return (
+    with wanted as (
+      select distinct need, split_part(need, '.', 1) as level, split_part(need, '.', 2) as name
+      from unnest(p_needs) as need
+      where not rules.is_computed(need)
+    ),
+    below as (
+      select case when p_stage = 'duty' then 'leg' else 'duty' end as stage
+    )
+    select coalesce(array_agg(distinct lower_need), '{}')
+    from wanted as w
+    cross join below as b
+    left join rules.known_facts as f on f.level = w.level and f.name = w.name
+    cross join lateral (select rules.home_level(w.level, w.name, p_measures)) as h (home)
+    cross join lateral (
+      -- An own fact that is built from facts below.
+      select b.stage || '.' || referenced[1]
+      from regexp_matches(f.expression, '\{(\w+)\}', 'g') as referenced
+      where w.level = p_stage
+      union all
+      -- A sum of what was made below; an own measure is computed here and needs nothing of its own name.
+      select b.stage || '.' || w.name
+      where w.level = p_stage
+        and h.home <> p_stage
+        and h.home <> 'day'
+      union all
+      -- Given with the trip, or read from above: carried up from the leg.
+      select w.need
+      where w.level <> p_stage and not (p_stage = 'day' and w.level = 'crew')
+        or w.level = p_stage and w.level in ('duty', 'trip') and f.expression !~ '\{'
+    ) as lower (lower_need));
+end
 $$;
 comment on function rules.needs_below(text, text[], jsonb) is
 'Needs (level.name) of the stage below for the needs of a stage.

@@ -3,15 +3,17 @@
 -- Whether days are a stage of the plan: a term is of the day, or a pay term reads what a day has come to.
 create or replace function rules.has_days(p_terms rules.compiled_term[])
 returns boolean
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select exists (
+begin
+  return exists (
     select
     from unnest(p_terms) as t
     where t.level = 'day'
-      or (coalesce((t.quantity).needs, '{}') || coalesce((t.gate).needs, '{}') || coalesce((t.price).needs, '{}')) && array['day.credit', 'day.base'])
+      or (coalesce((t.quantity).needs, '{}') || coalesce((t.gate).needs, '{}') || coalesce((t.price).needs, '{}')) && array['day.credit', 'day.base']);
+end
 $$;
 comment on function rules.has_days(rules.compiled_term[]) is 'Whether the plan has the stage _days.';
 
@@ -29,14 +31,16 @@ comment on function rules.is_time_based(rules.compiled_term) is
 -- How a term's amounts are booked. A default of split holds where there are minutes to split by.
 create or replace function rules.books_of(p_term rules.compiled_term, p_settings jsonb)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select case
+begin
+  return case
     when p_term.expanded ? 'books' then p_term.expanded ->> 'books'
     when p_settings ->> 'books' = 'split' and not rules.is_time_based(p_term) then 'start'
-    else coalesce(p_settings ->> 'books', 'start') end
+    else coalesce(p_settings ->> 'books', 'start') end;
+end
 $$;
 comment on function rules.books_of(rules.compiled_term, jsonb) is 'start, end or split.
 p_term: the term; p_settings: settings of the contract.';
@@ -67,14 +71,17 @@ p_alias: alias of the stage; p_start_at, p_end_at: its interval; p_start_day, p_
 -- A treatment's word on one flag at a node: the innermost that says something, as its term number, negative for false.
 create or replace function rules.treated_sql(p_terms rules.compiled_term[], p_flag text, p_level text, p_alias text)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select case when count(*) > 0 then format('coalesce(%s)',
-    string_agg(format('nullif(%s.%s_treat_%s, 0)', p_alias, t.level, substr(t.name, 7)), ', ' order by rules.level_rank(t.level))) end
-  from unnest(p_terms) as t
-  where t.kind = 'measure' and t.name = format('treat_%s_%s', p_flag, t.level) and rules.level_rank(t.level) >= rules.level_rank(p_level)
+begin
+  return (
+    select case when count(*) > 0 then format('coalesce(%s)',
+      string_agg(format('nullif(%s.%s_treat_%s, 0)', p_alias, t.level, substr(t.name, 7)), ', ' order by rules.level_rank(t.level))) end
+    from unnest(p_terms) as t
+    where t.kind = 'measure' and t.name = format('treat_%s_%s', p_flag, t.level) and rules.level_rank(t.level) >= rules.level_rank(p_level));
+end
 $$;
 comment on function rules.treated_sql(rules.compiled_term[], text, text, text) is
 'SQL of the treatment of a flag at a node; null where no treatment can reach it.
@@ -121,25 +128,30 @@ comment on function rules.treatments(rules.compiled_term[]) is
 
 create or replace function rules.has_unpaid(p_terms rules.compiled_term[])
 returns boolean
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select exists (select from unnest(p_terms) as t where t.kind = 'treatment' and t.expanded ? 'paid' or t.expanded -> 'paid' = 'false')
+begin
+  return exists (select from unnest(p_terms) as t where t.kind = 'treatment' and t.expanded ? 'paid' or t.expanded -> 'paid' = 'false');
+end
 $$;
 comment on function rules.has_unpaid(rules.compiled_term[]) is 'Whether a line can stand without money: a treatment, or a term that isn''t paid.';
 
 -- Flags that are columns of _credit: those that a treatment can set, and where something isn't paid, whether it is.
 create or replace function rules.flags_in_use(p_terms rules.compiled_term[])
 returns setof text
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select f.flag
-  from (values ('guarantee', 'toward_guarantee'), ('threshold', 'toward_threshold'), ('paid', 'paid')) as f (flag, parameter)
-  where exists (select from unnest(p_terms) as t where t.kind = 'treatment' and t.expanded ? f.parameter)
-    or f.flag = 'paid' and rules.has_unpaid(p_terms)
+begin
+  return query
+    select f.flag
+    from (values ('guarantee', 'toward_guarantee'), ('threshold', 'toward_threshold'), ('paid', 'paid')) as f (flag, parameter)
+    where exists (select from unnest(p_terms) as t where t.kind = 'treatment' and t.expanded ? f.parameter)
+      or f.flag = 'paid' and rules.has_unpaid(p_terms);
+end
 $$;
 comment on function rules.flags_in_use(rules.compiled_term[]) is 'guarantee, threshold, paid: the flags that amounts carry as columns counts_<flag>.';
 
@@ -166,17 +178,19 @@ comment on function rules.own_flags(rules.compiled_term[], rules.compiled_term) 
 -- Which credit counts toward the guarantee or the threshold, or is paid.
 create or replace function rules.counted_sql(p_terms rules.compiled_term[], p_level text, p_flag text)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select case
+begin
+  return case
     when p_flag in (select rules.flags_in_use(p_terms)) then format(' filter (where x.counts_%s)', p_flag)
     else coalesce((
       select ' filter (where x.term_no not in (' || string_agg(t.term_no::text, ', ' order by t.term_no) || '))'
       from unnest(p_terms) as t
       where t.kind = 'credit' and rules.level_rank(t.level) < rules.level_rank(p_level) and not rules.own_flag(t, p_flag)), '')
-    end
+    end;
+end
 $$;
 comment on function rules.counted_sql(rules.compiled_term[], text, text) is
 'SQL filter over amounts x that count in a span; empty where all do.
@@ -185,20 +199,23 @@ p_level: the span; p_flag: guarantee, threshold or paid.';
 -- Whether an amount counts, as the last columns of a row of _credit; none for flags that no treatment sets.
 create or replace function rules.flag_columns(p_terms rules.compiled_term[], p_level text, p_alias text, p_term_no text)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(string_agg(format(', %s as counts_%s',
-      case when treated.sql is null then own.flag else format('case when %1$s is null then %2$s else %1$s > 0 end', treated.sql, own.flag) end, f.flag),
-    '' order by f.flag), '')
-  from rules.flags_in_use(p_terms) as f (flag)
-  cross join lateral (select rules.treated_sql(p_terms, f.flag, p_level, p_alias)) as treated (sql)
-  cross join lateral (
-    select coalesce(format('(%s not in (', p_term_no) || string_agg(t.term_no::text, ', ' order by t.term_no) || '))', 'true')
-    from unnest(p_terms) as t
-    where t.kind = 'credit' and t.level = p_level and not rules.own_flag(t, f.flag)
-  ) as own (flag)
+begin
+  return (
+    select coalesce(string_agg(format(', %s as counts_%s',
+        case when treated.sql is null then own.flag else format('case when %1$s is null then %2$s else %1$s > 0 end', treated.sql, own.flag) end, f.flag),
+      '' order by f.flag), '')
+    from rules.flags_in_use(p_terms) as f (flag)
+    cross join lateral (select rules.treated_sql(p_terms, f.flag, p_level, p_alias)) as treated (sql)
+    cross join lateral (
+      select coalesce(format('(%s not in (', p_term_no) || string_agg(t.term_no::text, ', ' order by t.term_no) || '))', 'true')
+      from unnest(p_terms) as t
+      where t.kind = 'credit' and t.level = p_level and not rules.own_flag(t, f.flag)
+    ) as own (flag));
+end
 $$;
 comment on function rules.flag_columns(rules.compiled_term[], text, text, text) is
 'SELECT items counts_<flag> of a credit amount.

@@ -4,16 +4,18 @@
 -- Whether a term of a level reads what the node's children make together.
 create or replace function rules.base_column(p_terms rules.compiled_term[], p_level text, p_sql text)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select case when exists (
+begin
+  return case when exists (
       select
       from unnest(p_terms) as t
       cross join lateral unnest(coalesce((t.quantity).needs, '{}') || coalesce((t.gate).needs, '{}') || coalesce((t.price).needs, '{}')) as need
       where t.level = p_level and need = p_level || '.base')
-    then format(', %s as %s_base', p_sql, p_level) else '' end
+    then format(', %s as %s_base', p_sql, p_level) else '' end;
+end
 $$;
 comment on function rules.base_column(rules.compiled_term[], text, text) is
 'SELECT item <level>_base where a term of the level reads it, else nothing.
@@ -87,13 +89,16 @@ p_inner: SELECT with base_credit and the terms'' columns.';
 -- Adds of a lower level that join a level above travel upward beside the credit.
 create or replace function rules.travelling_adds(p_terms rules.compiled_term[], p_stage text, p_joins text)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select string_agg(format('coalesce(t%s, 0)', t.term_no), ' + ' order by t.term_no)
-  from unnest(p_terms) as t
-  where t.level = p_stage and t.kind = 'credit' and t.combine = 'add' and t.joins = p_joins and t.joins <> t.level
+begin
+  return (
+    select string_agg(format('coalesce(t%s, 0)', t.term_no), ' + ' order by t.term_no)
+    from unnest(p_terms) as t
+    where t.level = p_stage and t.kind = 'credit' and t.combine = 'add' and t.joins = p_joins and t.joins <> t.level);
+end
 $$;
 comment on function rules.travelling_adds(rules.compiled_term[], text, text) is
 'Sum of the stage''s adds that join a level above; null where there are none.';

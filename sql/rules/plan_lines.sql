@@ -3,16 +3,18 @@
 -- A pay term as quantity, rate multiple and cents.
 create or replace function rules.price_sql(p_term rules.compiled_term, p_quantity text, p_rate text, p_price text)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select case p_term.price_kind
+begin
+  return case p_term.price_kind
     when 'multiplier' then rules.cents_sql(p_quantity, format('(%s) * ((%s) - 1)', p_rate, p_price), true)
     when 'per_hour' then rules.cents_sql(p_quantity, p_price, true)
     when 'per_unit' then rules.cents_sql(p_quantity, p_price, false)
     when 'amount' then rules.cents_sql('1', p_price, false)
-    else rules.cents_sql(p_quantity, p_rate, true) end
+    else rules.cents_sql(p_quantity, p_rate, true) end;
+end
 $$;
 comment on function rules.price_sql(rules.compiled_term, text, text, text) is
 'SQL for the cents of a pay term.

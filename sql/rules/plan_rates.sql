@@ -2,21 +2,24 @@
 
 create or replace function rules.rate_steps(p_terms rules.compiled_term[])
 returns jsonb
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select jsonb_agg(jsonb_build_object(
-    'position', step ->> 'position',
-    'aircraft_type', step -> 'aircraft_type',
-    'year', coalesce((step ->> 'year')::integer, 1),
-    'from_day', greatest((step ->> 'from')::date, (t.expanded ->> 'effective')::date, date '1970-01-01') - date '1970-01-01',
-    'until_day', coalesce((t.expanded ->> 'expires')::date - date '1970-01-01', 2147483647),
-    'rate', (step ->> 'rate')::numeric)
-    order by step ->> 'position', (step ->> 'year')::integer, t.expanded ->> 'effective', step ->> 'from')
-  from unnest(p_terms) as t
-  cross join lateral jsonb_array_elements(t.expanded -> 'steps') as step
-  where t.kind = 'hourly_rate'
+begin
+  return (
+    select jsonb_agg(jsonb_build_object(
+      'position', step ->> 'position',
+      'aircraft_type', step -> 'aircraft_type',
+      'year', coalesce((step ->> 'year')::integer, 1),
+      'from_day', greatest((step ->> 'from')::date, (t.expanded ->> 'effective')::date, date '1970-01-01') - date '1970-01-01',
+      'until_day', coalesce((t.expanded ->> 'expires')::date - date '1970-01-01', 2147483647),
+      'rate', (step ->> 'rate')::numeric)
+      order by step ->> 'position', (step ->> 'year')::integer, t.expanded ->> 'effective', step ->> 'from')
+    from unnest(p_terms) as t
+    cross join lateral jsonb_array_elements(t.expanded -> 'steps') as step
+    where t.kind = 'hourly_rate');
+end
 $$;
 comment on function rules.rate_steps(rules.compiled_term[]) is 'Rows {position, aircraft_type, year, from_day, until_day, rate} of the contract''s hourly rates, each within its version''s time; null where it has none.';
 
@@ -33,11 +36,13 @@ comment on function rules.rate_sql(text) is 'SQL for the hourly rate in force on
 -- What has no flight, or flies what the table doesn't list, and every span is paid at the rate of the position held.
 create or replace function rules.has_flown_rates(p_terms rules.compiled_term[])
 returns boolean
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select exists (select from unnest(p_terms) as t where t.kind = 'hourly_rate' and jsonb_path_exists(t.expanded, '$.steps[*].aircraft_type'))
+begin
+  return exists (select from unnest(p_terms) as t where t.kind = 'hourly_rate' and jsonb_path_exists(t.expanded, '$.steps[*].aircraft_type'));
+end
 $$;
 comment on function rules.has_flown_rates(rules.compiled_term[]) is 'Whether a rate of the contract is of an aircraft type, so that nodes have rates of their own.';
 

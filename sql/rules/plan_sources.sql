@@ -14,12 +14,14 @@ comment on function rules.minutes_sql(text) is 'SQL for the minutes since 1970 U
 -- Airports are joined only where a fact rests on the clock or country of origin or destination.
 create or replace function rules.reads_airports(p_columns text[], p_settings jsonb)
 returns boolean
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(p_settings ->> 'leg_month_clock' = 'departure', false)
-    or exists (select from unnest(p_columns) as expression where expression ~ '\ms\.(origin|destination)_')
+begin
+  return coalesce(p_settings ->> 'leg_month_clock' = 'departure', false)
+    or exists (select from unnest(p_columns) as expression where expression ~ '\ms\.(origin|destination)_');
+end
 $$;
 comment on function rules.reads_airports(text[], jsonb) is
 'Whether the leg stage needs the airports of its flights.
@@ -28,12 +30,14 @@ p_columns: SQL of its columns; p_settings: contract settings.';
 -- Whether a stage's columns read a column of their source that most contracts don't.
 create or replace function rules.reads_column(p_columns text[], p_name text)
 returns boolean
-language sql
+language plpgsql
 immutable
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select exists (select from unnest(p_columns) as expression where expression ~ ('\m' || p_name || '\M'))
+begin
+  return exists (select from unnest(p_columns) as expression where expression ~ ('\m' || p_name || '\M'));
+end
 $$;
 comment on function rules.reads_column(text[], text) is 'Whether a source column is read.
 p_columns: SQL of the columns of a stage; p_name: the source column.';

@@ -124,35 +124,41 @@ p_cuts: from rules.span_cuts().';
 -- What terms of a span read, as level.name.
 create or replace function rules.span_needs(p_terms rules.compiled_term[], p_level text)
 returns text[]
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(array_agg(distinct n order by n), '{}')
-  from unnest(p_terms) as t
-  cross join lateral unnest(coalesce((t.quantity).needs, '{}') || coalesce((t.gate).needs, '{}') || coalesce((t.price).needs, '{}')) as n
-  where t.level = p_level
+begin
+  return (
+    select coalesce(array_agg(distinct n order by n), '{}')
+    from unnest(p_terms) as t
+    cross join lateral unnest(coalesce((t.quantity).needs, '{}') || coalesce((t.gate).needs, '{}') || coalesce((t.price).needs, '{}')) as n
+    where t.level = p_level);
+end
 $$;
 comment on function rules.span_needs(rules.compiled_term[], text) is 'Facts, measures and sums that the terms of a span read.';
 
 -- Sums of what was measured below a span: the level each is made at.
 create or replace function rules.span_sums(p_terms rules.compiled_term[], p_measures jsonb, p_level text)
 returns table (name text, made_at text)
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select s.name, s.made_at
-  from (
-    select split_part(n, '.', 2) as name,
-      coalesce(p_measures -> split_part(n, '.', 2) ->> 'level',
-        (select f.level from rules.known_facts as f where f.name = split_part(n, '.', 2) and f.sums_upward
-          order by rules.level_rank(f.level) desc limit 1)) as made_at
-    from unnest(rules.span_needs(p_terms, p_level)) as n
-    where split_part(n, '.', 1) = p_level
-      and not exists (select from rules.known_facts as f where f.level = p_level and f.name = split_part(n, '.', 2))
-  ) as s
-  where s.made_at <> p_level
+begin
+  return query
+    select s.name, s.made_at
+    from (
+      select split_part(n, '.', 2) as name,
+        coalesce(p_measures -> split_part(n, '.', 2) ->> 'level',
+          (select f.level from rules.known_facts as f where f.name = split_part(n, '.', 2) and f.sums_upward
+            order by rules.level_rank(f.level) desc limit 1)) as made_at
+      from unnest(rules.span_needs(p_terms, p_level)) as n
+      where split_part(n, '.', 1) = p_level
+        and not exists (select from rules.known_facts as f where f.level = p_level and f.name = split_part(n, '.', 2))
+    ) as s
+    where s.made_at <> p_level;
+end
 $$;
 comment on function rules.span_sums(rules.compiled_term[], jsonb, text) is
 'Names that a span reads as sums from below, with the level each is measured at.';

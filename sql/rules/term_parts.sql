@@ -104,13 +104,16 @@ p_measures: the contract''s measures. Raises CP202, CP203, CP204, CP205.';
 -- Facts that can be missing, so that a finding names them.
 create or replace function rules.facts_that_lack(p_term rules.compiled_term)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select case when count(*) = 0 then '{}'::jsonb else jsonb_build_object('can_lack', jsonb_agg(distinct f.name order by f.name)) end
-  from unnest((p_term.quantity).needs || coalesce((p_term.price).needs, '{}')) as need
-  join rules.known_facts as f on f.level = split_part(need, '.', 1) and f.name = split_part(need, '.', 2) and f.nullable
+begin
+  return (
+    select case when count(*) = 0 then '{}'::jsonb else jsonb_build_object('can_lack', jsonb_agg(distinct f.name order by f.name)) end
+    from unnest((p_term.quantity).needs || coalesce((p_term.price).needs, '{}')) as need
+    join rules.known_facts as f on f.level = split_part(need, '.', 1) and f.name = split_part(need, '.', 2) and f.nullable);
+end
 $$;
 comment on function rules.facts_that_lack(rules.compiled_term) is '{"can_lack": [names]} of the facts that a quantity or price reads and that can be missing; {} for none.';
 

@@ -3,24 +3,27 @@
 
 create or replace function rules.laid_terms(p_enterprise uuid)
 returns setof rules.union_contract_terms
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select t.*
-  from rules.union_contract_terms as t
-  where t.enterprise_id = p_enterprise
-    and t.superseded_at is null
-    and not exists (
-      select
-      from rules.term_overlays as o
-      where o.enterprise_id = p_enterprise and o.transaction = pg_current_xact_id_if_assigned())
-  union all
-  select t.*
-  from rules.term_overlays as o
-  cross join lateral jsonb_populate_record(null::rules.union_contract_terms, o.term) as t
-  where o.enterprise_id = p_enterprise
-    and o.transaction = pg_current_xact_id_if_assigned()
+begin
+  return query
+    select t.*
+    from rules.union_contract_terms as t
+    where t.enterprise_id = p_enterprise
+      and t.superseded_at is null
+      and not exists (
+        select
+        from rules.term_overlays as o
+        where o.enterprise_id = p_enterprise and o.transaction = pg_current_xact_id_if_assigned())
+    union all
+    select t.*
+    from rules.term_overlays as o
+    cross join lateral jsonb_populate_record(null::rules.union_contract_terms, o.term) as t
+    where o.enterprise_id = p_enterprise
+      and o.transaction = pg_current_xact_id_if_assigned();
+end
 $$;
 comment on function rules.laid_terms(uuid) is
 'The current versions on record, or those that this transaction has laid over them.
@@ -28,16 +31,19 @@ p_enterprise: tenant.';
 
 create or replace function rules.known_until(p_enterprise uuid)
 returns table (crew_position crew.crew_position, until date)
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select covered.crew_position, max(t.expiration_date)
-  from rules.laid_terms(p_enterprise) as t
-  cross join lateral unnest(t.applies_to) as covered (crew_position)
-  where t.calculation_formula is not null
-  group by covered.crew_position
-  having bool_and(t.expiration_date is not null)
+begin
+  return query
+    select covered.crew_position, max(t.expiration_date)
+    from rules.laid_terms(p_enterprise) as t
+    cross join lateral unnest(t.applies_to) as covered (crew_position)
+    where t.calculation_formula is not null
+    group by covered.crew_position
+    having bool_and(t.expiration_date is not null);
+end
 $$;
 comment on function rules.known_until(uuid) is
 'Positions for which every term on record ends, with the first day for which there is none.
@@ -47,33 +53,36 @@ p_enterprise: tenant.';
 -- conditions until there is a new agreement). A run that pays by it says so (CP220).
 create or replace function rules.terms_in_force(p_enterprise uuid)
 returns setof rules.union_contract_terms
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  with ends as materialized (
-    select k.crew_position, k.until from rules.known_until(p_enterprise) as k
-  ),
-  terms as (
-    select t as term, array(select e.crew_position from ends as e where e.crew_position = any (t.applies_to) and e.until = t.expiration_date) as going_on
-    from rules.laid_terms(p_enterprise) as t
-  )
-  select (t.term).*
-  from terms as t
-  where t.going_on = '{}'
-  union all
-  select r.*
-  from terms as t
-  cross join lateral (
-    select jsonb_build_object('expiration_date', null, 'applies_to', t.going_on)
+begin
+  return query
+    with ends as materialized (
+      select k.crew_position, k.until from rules.known_until(p_enterprise) as k
+    ),
+    terms as (
+      select t as term, array(select e.crew_position from ends as e where e.crew_position = any (t.applies_to) and e.until = t.expiration_date) as going_on
+      from rules.laid_terms(p_enterprise) as t
+    )
+    select (t.term).*
+    from terms as t
+    where t.going_on = '{}'
     union all
-    -- Positions that have other terms leave this one.
-    select jsonb_build_object('applies_to', rest.positions)
-    from (select array(select p from unnest((t.term).applies_to) as p where p <> all (t.going_on))) as rest (positions)
-    where rest.positions <> '{}'
-  ) as changes (changed)
-  cross join lateral jsonb_populate_record(t.term, changes.changed) as r
-  where t.going_on <> '{}'
+    select r.*
+    from terms as t
+    cross join lateral (
+      select jsonb_build_object('expiration_date', null, 'applies_to', t.going_on)
+      union all
+      -- Positions that have other terms leave this one.
+      select jsonb_build_object('applies_to', rest.positions)
+      from (select array(select p from unnest((t.term).applies_to) as p where p <> all (t.going_on))) as rest (positions)
+      where rest.positions <> '{}'
+    ) as changes (changed)
+    cross join lateral jsonb_populate_record(t.term, changes.changed) as r
+    where t.going_on <> '{}';
+end
 $$;
 comment on function rules.terms_in_force(uuid) is
 'The terms to compile: the current versions on record, or those that this transaction has laid over them. Where all terms of a position
