@@ -77,14 +77,16 @@ class Target:
         """The same server with other parameters, e.g. another dbname."""
         return Target(tuple(sorted({**self.as_dict(), **changes}.items())), self.pooled)
 
-    def connect(self, **options: Any) -> psycopg.Connection[Any]:
-        """A connection; CP910 when there is none."""
+    def connect(
+        self, kind: type[psycopg.Connection[Any]] = psycopg.Connection, **options: Any
+    ) -> psycopg.Connection[Any]:
+        """A connection, of a `kind` of its own if need be; CP910 when there is none."""
         options.setdefault("application_name", "crewpay")
         options.setdefault("connect_timeout", 10)
         if self.pooled:
             options.setdefault("prepare_threshold", None)
         try:
-            return psycopg.connect(self.conninfo, **options)
+            return kind.connect(self.conninfo, **options)
         except psycopg.OperationalError as error:
             raise from_database(error) from None
 

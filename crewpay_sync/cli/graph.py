@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString, cast
 
 import click
 from neo4j import Session
@@ -15,7 +15,7 @@ from neo4j.graph import Node, Relationship
 from neo4j.graph import Path as GraphPath
 
 from crewpay_sync.cli.sync import both_sides, enterprise_option, leading
-from crewpay_sync.output import FINDINGS, CrewPayError, json_option, print_json, print_table, say
+from crewpay_sync.output import FINDINGS, USAGE, CrewPayError, json_option, print_json, print_table, say
 from crewpay_sync.sync import dump
 from crewpay_sync.sync.graph import from_neo4j, graph_target, open_driver
 from crewpay_sync.sync.statements import named_queries, named_query
@@ -97,6 +97,38 @@ def query(name: str, given: tuple[str, ...], enterprise: str | None, as_json: bo
 
 
 @graph.command()
+@click.argument("statement")
+@enterprise_option
+@json_option
+def cypher(statement: str, enterprise: str | None, as_json: bool) -> None:
+    """Run a STATEMENT of Cypher, to look or to curate ("-": from stdin). $enterprise in it is the id of the enterprise.
+
+    What it changes is read back within a second, where a daemon runs. It may change anything in Neo4j.
+    """
+    text = sys.stdin.read() if statement == "-" else statement
+    with tenant_session(enterprise, needed="$enterprise" in text) as (session, tenant):
+        try:
+            result = session.run(cast(LiteralString, text), {"enterprise": tenant})
+            columns = list(result.keys())
+            answer = [
+                {c: plain(v) for c, v in zip(columns, record.values(), strict=True)} for record in result
+            ]
+            changes = result.consume().counters
+        except neo4j_errors.ClientError as error:
+            raise CrewPayError(
+                "CP946", "Neo4j refuses the statement", detail=error.message, exit_code=USAGE
+            ) from error
+    if columns or as_json:
+        print_table(answer, columns=columns, as_json=as_json)
+    if changes.contains_updates:
+        say(
+            ", ".join(
+                f"{n} {what.replace('_', ' ')}" for what, n in vars(changes).items() if n and what[0] != "_"
+            )
+        )
+
+
+@graph.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
 @enterprise_option
 @json_option
@@ -128,11 +160,21 @@ def restore(file: Path, accept_shrink: bool, enterprise: str | None, as_json: bo
     """Put the curated graph back to an export, whole; then it is checked and accepted like any edit."""
     with leading(enterprise) as lane:
         lane.ready()
-        statements = dump.restore(lane.graph, lane.epoch, file)
+        restored, rows = dump.restore(lane.graph, lane.epoch, file)
         proposed = lane.bring_back(accept_shrink=accept_shrink)
     if as_json:
-        print_json({"statements": statements, "state": proposed.state, "generation": proposed.generation})
+        print_json(
+            {
+                "restored": restored,
+                "rows": rows,
+                "state": proposed.state,
+                "generation": proposed.generation,
+            }
+        )
     else:
-        click.echo(f"restored from {file}; {proposed.state}: generation {proposed.generation} is in force")
+        click.echo(f"{restored} of {rows} rows restored from {file}")
+        if restored < rows:
+            say("the others are edges of rules that are no longer there")
+        click.echo(f"{proposed.state}: generation {proposed.generation} is in force")
     if proposed.state == "rejected":
         sys.exit(FINDINGS)

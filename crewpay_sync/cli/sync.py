@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 from neo4j import exceptions as neo4j_errors
@@ -24,7 +24,7 @@ from crewpay_sync.sync.daemon import Daemon, chosen
 from crewpay_sync.sync.errors import Deposed
 from crewpay_sync.sync.graph import Graph, from_neo4j, graph_target, open_driver
 from crewpay_sync.sync.lane import Lane
-from crewpay_sync.sync.model import Enterprise
+from crewpay_sync.sync.model import Enterprise, EntityName
 from crewpay_sync.sync.reconcile import Difference
 from crewpay_sync.sync.store import Store, open_session
 
@@ -264,23 +264,25 @@ def dead_list(enterprise: str | None, as_json: bool) -> None:
 
 
 @dead.command("retry")
-@click.argument("entity", required=False)
+@click.argument("entity", required=False, type=click.Choice(get_args(EntityName)))
 @click.argument("key", required=False)
 @enterprise_option
 @json_option
 def dead_retry(entity: str | None, key: str | None, enterprise: str | None, as_json: bool) -> None:
-    """Try again: all, those of an ENTITY, or one KEY."""
+    """Try again: all, those of an ENTITY, or one KEY. Exit code 1: there is none of those named."""
     with acting(enterprise) as (store, _):
         row = store.conn.execute(query("sync", "retry"), (entity, key)).fetchone()
     queued = row[0] if row else 0
     if as_json:
-        print_json({"queued": queued})
+        print_json({"queued": queued}, status="findings" if entity and not queued else "ok")
     else:
         click.echo(f"{queued} queued")
+    if entity and not queued:
+        sys.exit(FINDINGS)
 
 
 @dead.command("drop")
-@click.argument("entity")
+@click.argument("entity", type=click.Choice(get_args(EntityName)))
 @click.argument("key")
 @enterprise_option
 @json_option

@@ -19,9 +19,9 @@ from crewpay_sync.database import Target
 from crewpay_sync.output import CONNECTION, CrewPayError
 from crewpay_sync.sync.errors import Deposed, Fenced, Stopped, is_lost_database
 from crewpay_sync.sync.graph import Graph, GraphTarget, from_neo4j, open_driver
-from crewpay_sync.sync.lane import Lane, backoff
+from crewpay_sync.sync.lane import Absence, Lane, backoff
 from crewpay_sync.sync.model import Enterprise
-from crewpay_sync.sync.store import Listener, Store, open_session
+from crewpay_sync.sync.store import Bounded, Listener, Store, open_session
 from crewpay_sync.sync.watchdog import tell_systemd
 
 log = logging.getLogger("crewpay.sync")
@@ -45,6 +45,7 @@ class Daemon:
         self._store: Store | None = None
         self._listener: Listener | None = None
         self._lanes: list[Lane] = []
+        self._absence = Absence()
         self._test_at = 0.0
         self._test_sent: float | None = None
         self._look_at = 0.0
@@ -116,7 +117,7 @@ class Daemon:
             self._look_at = 0.0
         if self._listener is None:
             self._listener = Listener(
-                self.database.connect(autocommit=True, application_name="crewpay sync listen")
+                self.database.connect(Bounded, autocommit=True, application_name="crewpay sync listen")
             )
             self._test_sent = None
             self._test_at = time.monotonic() + SELF_TEST_EVERY
@@ -133,7 +134,15 @@ class Daemon:
             if enterprise.id not in known:
                 graph = Graph(self._driver, str(enterprise.id))
                 self._lanes.append(
-                    Lane(self._store, graph, enterprise, self.holder, lambda: self._stop, self.exports)
+                    Lane(
+                        self._store,
+                        graph,
+                        enterprise,
+                        self.holder,
+                        lambda: self._stop,
+                        self.exports,
+                        self._absence,
+                    )
                 )
 
     def close_database(self) -> None:

@@ -12,6 +12,7 @@ from crewpay_sync.sync.failpoints import failpoint
 from crewpay_sync.sync.graph import Graph
 from crewpay_sync.sync.model import ENTITIES, Dirty, Entity, Node
 from crewpay_sync.sync.store import Store
+from crewpay_sync.sync.watchdog import tell_systemd
 
 log = logging.getLogger("crewpay.sync")
 WINDOW = 20_000  # entries looked at together: a key that changed often is written once
@@ -92,6 +93,7 @@ class Forward:
             return
         if self.stopping():
             raise Stopped
+        tell_systemd("WATCHDOG=1")  # a long queue is no stall
         failpoint("before_write")
         try:
             action(batch)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +53,14 @@ def graph_target(given: Settings | None = None) -> GraphTarget:
     return GraphTarget(uri, "neo4j", SecretStr(password))
 
 
+SCHEMES = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
+
+
 def open_driver(target: GraphTarget) -> Driver:
     """A driver that gives up soon, so that the loop never hangs; it connects when first used."""
     try:
+        if target.uri.partition("://")[0] not in SCHEMES:
+            raise ValueError(f"{target.uri} begins with none of {', '.join(SCHEMES)}")
         return GraphDatabase.driver(
             target.uri,
             auth=(target.user, target.password.get_secret_value()),
@@ -83,7 +89,7 @@ def from_neo4j(
     return CrewPayError(
         "CP941",
         f"Neo4j at {target} can't be used",
-        detail=str(error).splitlines()[0],
+        detail=(getattr(error, "message", None) or str(error)).splitlines()[0],
         hint="Check NEO4J_URI, NEO4J_USER and NEO4J_PASSWORD, and that the server runs.",
         exit_code=CONNECTION,
     )
@@ -92,6 +98,7 @@ def from_neo4j(
 # A leader that stands still within a transaction holds the lock of the fence. Neo4j ends its transaction after so many seconds,
 # before another daemon may lead (ten seconds), so that the new leader doesn't wait for the old one.
 BATCH_SECONDS = 6.0
+EPOCH_LIMIT = 1 << 53
 WHOLE_SECONDS = 120.0  # a whole rule graph in one transaction
 
 
@@ -127,21 +134,26 @@ class Graph:
     def epoch(self) -> int | None:
         """The epoch Neo4j knows; None: it knows nothing of this enterprise."""
         with self.session() as session:
-            record = self._run(session, "epoch").single()
-            return int(record["epoch"]) if record else None
+            return self._known_epoch(session)
+
+    def _known_epoch(self, tx: Transaction | Session) -> int | None:
+        record = self._run(tx, "epoch").single()
+        epoch = record["epoch"] if record else None
+        # Anything but a number that a database can have counted to is damage, as if it were not there.
+        return epoch if isinstance(epoch, int) and 0 <= epoch < EPOCH_LIMIT else None
 
     def initialise(self, epoch: int) -> None:
         """The node that holds the epoch and the count of batches."""
         self.prepare()
         with self.session() as session:
-            self._run(session, "initialise", epoch=epoch).consume()
+            self._run(session, "initialise", epoch=epoch, limit=EPOCH_LIMIT).consume()
 
     def _fence(self, tx: Transaction, epoch: int) -> None:
-        if self._run(tx, "fence", epoch=epoch).single() is None:
-            record = self._run(tx, "epoch").single()
-            if record is None:
+        if self._run(tx, "fence", epoch=epoch, limit=EPOCH_LIMIT).single() is None:
+            known = self._known_epoch(tx)
+            if known is None:
                 raise Wiped
-            raise Fenced(int(record["epoch"]))
+            raise Fenced(known)
 
     @contextmanager
     def _fenced(self, epoch: int, seconds: float = BATCH_SECONDS) -> Iterator[Transaction]:
@@ -198,13 +210,16 @@ class Graph:
                         f"{len(sent) - applied} of {len(sent)} {kind} refer to nodes that are not there"
                     )
 
-    def replace(self, epoch: int, statements: list[str]) -> None:
-        """Removes what Neo4j owns of this enterprise and runs the statements of an export, in one transaction."""
+    def replace(self, epoch: int, statements: list[str]) -> int:
+        """Removes what Neo4j owns of this enterprise and runs the statements of an export, in one transaction; how many rows they applied."""
+        applied = 0
         with self._fenced(epoch, WHOLE_SECONDS) as tx:
             for name in ("clear_edges", "clear_nodes"):
                 self._run(tx, name).consume()
             for statement in statements:
-                tx.run(statement).consume()
+                record = tx.run(statement).single()
+                applied += int(record[0]) if record else 0
+        return applied
 
     # ---- Reading ------------------------------------------------------------------------------------------------
 
@@ -215,14 +230,22 @@ class Graph:
             return "|".join(sorted(session.last_bookmarks().raw_values))
 
     def rows(self) -> list[GraphRow]:
-        """What Neo4j owns and pay is decided by, in a fixed order."""
+        """What Neo4j owns and pay is decided by, in a fixed order, as Postgres can hold it."""
+        return sorted(
+            map(_shown, self.curated()),
+            key=lambda r: (r.kind, r.from_code or "", r.to_code or "", str(r.properties)),
+        )
+
+    def curated(self) -> list[GraphRow]:
+        """The same with the values as they are in Neo4j, and in no order."""
         found: list[GraphRow] = []
         with self.session() as session, session.begin_transaction() as tx:
-            for kind, name in (("SCENARIO", "scenarios"), ("PAY_COMPONENT", "pay_components")):
+            for kind, name, key in (
+                ("SCENARIO", "scenarios", "id"),
+                ("PAY_COMPONENT", "pay_components", "type"),
+            ):
                 found += [
-                    GraphRow(
-                        kind, _text(r["code"]), None, _visible(r["properties"], {"enterprise", "id", "type"})
-                    )
+                    GraphRow(kind, _text(r["code"]), None, _without(r["properties"], "enterprise", key))
                     for r in self._run(tx, name)
                 ]
             for r in self._run(tx, "edges"):
@@ -231,22 +254,20 @@ class Graph:
                     problem = "OTHER_ENTERPRISE"
                 elif not _fits(r["kind"], set(r["from_labels"]), set(r["to_labels"])):
                     problem = "WRONG_END"
+                elif r["retired"]:
+                    problem = "RETIRED"
                 found.append(
                     GraphRow(
-                        r["kind"],
-                        _text(r["from_code"]),
-                        _text(r["to_code"]) or "",
-                        _visible(r["properties"], set()),
-                        problem,
+                        r["kind"], _text(r["from_code"]), _text(r["to_code"]) or "", r["properties"], problem
                     )
                 )
-        return sorted(found, key=lambda r: (r.kind, r.from_code or "", r.to_code or "", str(r.properties)))
+        return found
 
     def notes(self) -> list[GraphRow]:
         """SUPERSEDES and EXEMPTS: curators' knowledge, exported with the rest, without effect on pay."""
         with self.session() as session:
             return [
-                GraphRow(r["kind"], r["from_code"], r["to_code"], _visible(r["properties"], set()))
+                GraphRow(r["kind"], _text(r["from_code"]), _text(r["to_code"]), r["properties"])
                 for r in self._run(session, "notes")
             ]
 
@@ -276,10 +297,31 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _visible(properties: Properties, hidden: set[str]) -> Properties:
-    """Properties as JSON can carry them."""
-    return {
-        k: v if isinstance(v, str | int | float | bool) else str(v)
-        for k, v in properties.items()
-        if k not in hidden and not k.startswith("_")
-    }
+def _without(properties: Properties, *hidden: str) -> Properties:
+    return {k: v for k, v in properties.items() if k not in hidden}
+
+
+def _shown(row: GraphRow) -> GraphRow:
+    """A row as Postgres can hold it. Names that begin with _ are left out; text with a zero character can't be held, and is a problem."""
+    shown = GraphRow(
+        row.kind,
+        _held(row.from_code),
+        _held(row.to_code),
+        {_held(k): _held(v) for k, v in row.properties.items() if not k.startswith("_")},
+        row.problem,
+    )
+    given = [row.from_code, row.to_code, *row.properties, *row.properties.values()]
+    return replace(shown, problem="UNREADABLE") if any(map(_has_zero, given)) else shown
+
+
+def _has_zero(value: Any) -> bool:
+    return any(map(_has_zero, value)) if isinstance(value, list) else isinstance(value, str) and "\0" in value
+
+
+def _held(value: Any) -> Any:
+    """A value as JSON has it; what JSON has no form for (dates, points, not-a-number) as text."""
+    if isinstance(value, str):
+        return value.replace("\0", "\N{SYMBOL FOR NULL}")
+    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return [_held(v) for v in value] if isinstance(value, list) else str(value)

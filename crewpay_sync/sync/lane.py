@@ -7,6 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -22,6 +23,7 @@ from crewpay_sync.sync.graph import Graph
 from crewpay_sync.sync.model import ENTITIES, Enterprise, Proposed
 from crewpay_sync.sync.reconcile import Difference, all_suspects, confirm
 from crewpay_sync.sync.store import Store
+from crewpay_sync.sync.watchdog import tell_systemd
 
 log = logging.getLogger("crewpay.sync")
 CLAIM_EVERY = 1.0
@@ -35,6 +37,14 @@ def backoff(failures: int) -> float:
     return min(BACKOFF_MOST, BACKOFF_FIRST * (1 << min(failures, 10))) * random.uniform(0.5, 1)  # noqa: S311
 
 
+@dataclass
+class Absence:
+    """Neo4j's, of which all lanes of a daemon learn from the first that meets it: none waits for it in vain while its lead runs out."""
+
+    until: float = 0.0  # nobody tries before
+    losses: int = 0  # how often the connection broke
+
+
 class Lane:
     """Leads one enterprise, or tries to: forward, back, compare, export."""
 
@@ -46,6 +56,7 @@ class Lane:
         holder: str,
         stopping: Callable[[], bool],
         exports: Path | None = None,
+        absence: Absence | None = None,
     ) -> None:
         self.store = store
         self.graph = graph
@@ -56,6 +67,8 @@ class Lane:
         self.forward: Forward | None = None
         self.backflow: Backflow | None = None
         self.connected = False  # whether Neo4j has taken our epoch
+        self.absence = absence or Absence()
+        self._losses_known = 0
         self._failures = 0
         self._retry_at = 0.0
         self._claim_at = 0.0
@@ -142,6 +155,7 @@ class Lane:
 
     def start_anew(self) -> None:
         """An empty Neo4j: everything that Postgres owns, and the rule graph in force, which it keeps a copy of."""
+        self.store.beat(self.epoch)  # a leader of the past doesn't begin anew
         log.warning("%s: Neo4j is empty, everything is pushed", self.enterprise.slug)
         self.store.queue_all()
         generation = self.store.accepted_generation()
@@ -165,9 +179,13 @@ class Lane:
                         log.info("%s: stands by, another daemon leads", self.enterprise.slug)
                     return CLAIM_EVERY
             try:
-                if now < self._retry_at:
+                retry_at = max(self._retry_at, self.absence.until)
+                if now < retry_at:
                     self.beat()
-                    return min(self._retry_at - now, BEAT_EVERY)
+                    return min(retry_at - now, BEAT_EVERY)
+                if self._losses_known != self.absence.losses:
+                    self._losses_known = self.absence.losses
+                    self._compare_soon()
                 self.work()
                 self._failures = 0
             except Deposed:
@@ -202,6 +220,8 @@ class Lane:
         self.beat()
 
     def beat(self) -> None:
+        """A sign of life now and then: to the database, so that nobody takes over, and to systemd."""
+        tell_systemd("WATCHDOG=1")
         now = time.monotonic()
         if now >= self._beat_at:
             self._beat_at = now + BEAT_EVERY
@@ -212,14 +232,8 @@ class Lane:
         compare, export = self.store.due()
         if compare or self._compare:
             self._compare = False
-            for difference in self.reconcile():
-                log.warning(
-                    "%s: %s %s was %s",
-                    self.enterprise.slug,
-                    difference.entity,
-                    difference.key,
-                    difference.kind,
-                )
+            found = self.reconcile(tell=self._tell)
+            log.info("%s: both sides compared, %s differences", self.enterprise.slug, len(found))
         if export and self.exports is not None:
             try:
                 path = dump.daily(self.graph, self.enterprise.slug, self.exports)
@@ -230,6 +244,11 @@ class Lane:
                 return
             log.info("%s: exported to %s", self.enterprise.slug, path)
             self.store.record_work("export")
+
+    def _tell(self, difference: Difference) -> None:
+        log.warning(
+            "%s: %s %s was %s", self.enterprise.slug, difference.entity, difference.key, difference.kind
+        )
 
     def _compare_soon(self) -> None:
         """A server that was away may come back from a backup: nothing of it is taken for known."""
@@ -263,12 +282,16 @@ class Lane:
                 str(error).splitlines()[0] if str(error) else type(error).__name__,
             )
         self._failures += 1
-        if is_lost_server(error):
-            self._compare_soon()
         self._retry_at = time.monotonic() + backoff(self._failures)
+        if is_lost_server(error):
+            self.absence.losses += 1
+            self.absence.until = self._retry_at
 
-    def reconcile(self, *, prune: bool = False) -> list[Difference]:
-        """Compares both sides and repairs Neo4j; returns what differed. Nodes that Postgres doesn't know go with `prune` only."""
+    def reconcile(
+        self, *, prune: bool = False, tell: Callable[[Difference], None] = lambda _: None
+    ) -> list[Difference]:
+        """Compares both sides and repairs Neo4j; returns what differed, and tells it before it is repaired. Nodes that Postgres
+        doesn't know go with `prune` only."""
         self.ready()
         if self.forward is None or self.backflow is None:
             raise Deposed
@@ -281,6 +304,8 @@ class Lane:
         # What changed just now is in the queue, and differs for that reason only.
         pending = {(d.entity, d.key) for d in self.store.peek(WINDOW)}
         found = [d for d in found if (d.entity, d.key) not in pending]
+        for difference in found:
+            tell(difference)
         for entity in ENTITIES.values():
             wrong = [d.key for d in found if d.entity == entity.name and (prune or d.kind != "extra")]
             if wrong:

@@ -3,7 +3,8 @@
 // name: fence
 MATCH (s:CrewPaySync {enterprise: $enterprise})
 WHERE s.epoch <= $epoch
-SET s.epoch = $epoch, s.batch = s.batch + 1
+SET s.epoch = $epoch,
+  s.batch = CASE WHEN valueType(s.batch) STARTS WITH 'INTEGER' AND s.batch < $limit THEN s.batch + 1 ELSE 1 END
 RETURN s.epoch AS epoch;
 
 // name: epoch
@@ -12,7 +13,8 @@ RETURN s.epoch AS epoch;
 
 // name: initialise
 MERGE (s:CrewPaySync {enterprise: $enterprise})
-ON CREATE SET s.epoch = $epoch, s.batch = 0
+WITH s, valueType(s.epoch) STARTS WITH 'INTEGER' AND s.epoch >= 0 AND s.epoch < $limit AS good
+SET s.epoch = CASE WHEN good THEN s.epoch ELSE $epoch END
 RETURN s.epoch AS epoch;
 
 // name: term
@@ -148,9 +150,10 @@ RETURN n.type AS code, properties(n) AS properties;
 
 // name: edges
 MATCH (a)-[r:APPLIES_TO|CONFLICTS_WITH|DEPENDS_ON]->(b)
-WHERE a.enterprise = $enterprise AND a.retired IS NULL AND b.retired IS NULL
+WHERE a.enterprise = $enterprise
 RETURN type(r) AS kind, labels(a) AS from_labels, coalesce(a.code, a.type, a.id) AS from_code,
-  labels(b) AS to_labels, coalesce(b.code, b.id, b.type) AS to_code, b.enterprise AS to_enterprise, properties(r) AS properties;
+  labels(b) AS to_labels, coalesce(b.code, b.id, b.type) AS to_code, b.enterprise AS to_enterprise,
+  a.retired IS NOT NULL OR b.retired IS NOT NULL AS retired, properties(r) AS properties;
 
 // name: notes
 MATCH (a:Rule)-[r:SUPERSEDES|EXEMPTS]->(b:Rule|Scenario)

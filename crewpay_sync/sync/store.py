@@ -33,9 +33,18 @@ KEEPALIVE = {
 }
 
 
+class Bounded(psycopg.Connection[Any]):
+    """A connection that doesn't wait for ever. Keepalives find a dead host; behind a proxy that still answers for it, only time does."""
+
+    answer_within = 20.0  # seconds; less than systemd's patience with the loop
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        return super().wait(gen, interval, self.answer_within if timeout is None else timeout)
+
+
 def open_session(target: Target) -> psycopg.Connection[Any]:
     """A connection as a login of role sync. An operator's becomes a login of CrewPay's own, member of every enterprise."""
-    conn = target.connect(autocommit=True, application_name="crewpay sync", **KEEPALIVE)
+    conn = target.connect(Bounded, autocommit=True, application_name="crewpay sync", **KEEPALIVE)
     try:
         row = conn.execute(query("sync", "login_is_superuser")).fetchone()
         if row and row[0]:
@@ -88,8 +97,20 @@ class Store:
             raise
         return row[0] if row else None
 
+    @contextmanager
+    def _patient(self) -> Iterator[None]:
+        """For what may take its time: a lock to wait for, a whole contract to queue or to compile."""
+        if isinstance(self.conn, Bounded):
+            self.conn.answer_within = 300.0
+        try:
+            yield
+        finally:
+            if isinstance(self.conn, Bounded):
+                self.conn.answer_within = Bounded.answer_within
+
     def connect(self) -> bool:
-        return bool(self._call("connect"))
+        with self._patient():
+            return bool(self._call("connect"))
 
     def claim(self, holder: str) -> int | None:
         epoch: int | None = self._call("claim", holder)
@@ -139,7 +160,8 @@ class Store:
         self._call("queue", entity, keys)
 
     def queue_all(self) -> int:
-        return int(self._call("queue_all"))
+        with self._patient():
+            return int(self._call("queue_all"))
 
     def queue_depth(self) -> int:
         return int(self._call("queue_depth"))
@@ -149,9 +171,10 @@ class Store:
     ) -> Proposed:
         data = Jsonb([r.as_data() for r in rows], dumps=lambda v: json.dumps(v, ensure_ascii=False))
         try:
-            row = self.conn.execute(
-                query("sync", "propose"), (epoch, base, bookmark, data, accept_shrink)
-            ).fetchone()
+            with self._patient():
+                row = self.conn.execute(
+                    query("sync", "propose"), (epoch, base, bookmark, data, accept_shrink)
+                ).fetchone()
         except psycopg.Error as error:
             if error.sqlstate == "CP701":
                 raise Deposed from error

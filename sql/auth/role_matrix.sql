@@ -129,6 +129,7 @@ from (values
   ('function', 'graph.as_json', '{crewpay_definer}', 'execute'),
   ('function', 'graph.beat', '{crewpay_sync}', 'execute'),
   ('function', 'graph.claim', '{crewpay_sync}', 'execute'),
+  ('function', 'graph.codes_on_record', '{crewpay_definer}', 'execute'),
   ('function', 'graph.connect', '{crewpay_definer,crewpay_sync}', 'execute'),
   ('function', 'graph.drop_dead_letter', '{crewpay_admin,crewpay_sync}', 'execute'),
   ('function', 'graph.generation_rows', '{crewpay_admin,crewpay_sync}', 'execute'),

@@ -130,6 +130,26 @@ comment on function graph.keys(text, text, integer) is
 p_entity: term, faa_rule or interpretation; p_after: last key of the page before, empty for the first; p_limit: keys a page.
 Errors: 42501, 20000 (unknown entity).';
 
+create or replace function graph.codes_on_record(p_enterprise uuid)
+returns table (code text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select t.term_code::text
+  from rules.union_contract_terms as t
+  where t.enterprise_id = p_enterprise and t.superseded_at is null
+  union
+  select r.rule_code
+  from rules.faa_rules as r
+  where r.superseded_at is null
+$$;
+revoke all on function graph.codes_on_record(uuid) from public;
+grant execute on function graph.codes_on_record(uuid) to crewpay_definer;
+comment on function graph.codes_on_record(uuid) is
+'Codes of the contract terms and FAA rules on record: those whose edges count.
+p_enterprise: tenant.';
+
 -- A generation in one form, compared and sent alike.
 create or replace function graph.rows_of(p_generation bigint)
 returns table (kind text, from_code text, to_code text, properties jsonb)
@@ -181,11 +201,7 @@ begin
     select * from graph.rows_of(v_before)
   ),
   known_terms as materialized (
-    select t.term_code::text as code
-    from rules.union_contract_terms as t
-    where t.enterprise_id = v_enterprise and t.superseded_at is null
-    union
-    select r.rule_code from rules.faa_rules as r where r.superseded_at is null
+    select k.code from graph.codes_on_record(v_enterprise) as k
   )
   select c.kind, c.from_code, c.to_code, c.properties
   from changed as c

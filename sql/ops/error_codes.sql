@@ -89,7 +89,8 @@ values
   ('CP942', 'Neo4j knows a later leader than the database', 'One of them was restored. If the database counts: crewpay sync adopt.'),
   ('CP943', 'a constraint of the rule graph can''t be made', 'Remove what violates graph/constraints.cypher.'),
   ('CP944', 'there is no such query', 'List them: crewpay graph queries.'),
-  ('CP945', 'the rule graph can''t be read now', 'A pay run holds it, or curators write: try again.')
+  ('CP945', 'the rule graph can''t be read now', 'A pay run holds it, or curators write: try again.'),
+  ('CP946', 'Neo4j refuses the statement', 'The message says where it is wrong.')
 on conflict (code) do update
   set title = excluded.title,
       hint = excluded.hint;

@@ -31,10 +31,12 @@ from crewpay_sync.tenants import ensure_login
 
 ROOT = Path(__file__).resolve().parents[2]
 SYNC_PASSWORD = secrets.token_hex(16)
+# How long what must come is waited for: a busy machine is no failure.
+PATIENCE = float(os.environ.get("CREWPAY_TEST_PATIENCE", "120"))
 Rows = list[dict[str, Any]]
 
 
-def eventually(what: Callable[[], Any], seconds: float = 60, why: str = "") -> Any:
+def eventually(what: Callable[[], Any], seconds: float = PATIENCE, why: str = "") -> Any:
     """Asks again until the answer is true; what it was."""
     until = time.monotonic() + seconds
     while True:
@@ -65,7 +67,7 @@ class Server:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=600,
         )
         assert done.returncode == 0, done.stderr
 
@@ -91,7 +93,7 @@ class Server:
         pid = self.pid
         os.kill(pid, signal.SIGKILL)
         eventually(
-            lambda: not Path(f"/proc/{pid}/fd").exists() or not _alive(pid), 10, "the killed server is gone"
+            lambda: not Path(f"/proc/{pid}/fd").exists() or not _alive(pid), 120, "the killed server is gone"
         )
 
     @contextmanager
@@ -219,12 +221,17 @@ class Airline:
             **more,
         }
 
-    def daemon(self, failpoint: str = "", *, ready: bool = True, **more: Any) -> Daemon:
-        """A daemon, leading unless `ready` is false."""
+    def daemon(
+        self, failpoint: str = "", *, ready: bool = True, settled: bool = True, **more: Any
+    ) -> Daemon:
+        """A daemon; unless `ready` is false it leads, and unless `settled` is false it has compared both sides: from then on it
+        doesn't repair what it lost."""
         made = Daemon(self.environment(failpoint, **more), self.folder / f"daemon{len(self.daemons)}.log")
         self.daemons.append(made)
         if ready:
             made.saw("leading with epoch")
+            if settled:
+                made.saw("both sides compared")
         return made
 
     def crewpay(self, *args: str, code: int | None = 0, **more: str) -> subprocess.CompletedProcess[str]:
@@ -235,7 +242,7 @@ class Airline:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=300,
         )
         assert code is None or done.returncode == code, (done.returncode, done.stdout, done.stderr)
         return done
@@ -335,7 +342,7 @@ class Airline:
             },
         }
 
-    def agree(self, seconds: float = 60, letters: int = 0, repaired: bool = False) -> None:
+    def agree(self, seconds: float = PATIENCE, letters: int = 0, repaired: bool = False) -> None:
         """The invariant: both sides equal, no dead letter that wasn't planted, one leader; and no comparison had to repair anything."""
 
         def quiet() -> bool:
@@ -401,7 +408,7 @@ class Daemon:
     def running(self) -> bool:
         return self.process.poll() is None
 
-    def saw(self, text: str, seconds: float = 30) -> None:
+    def saw(self, text: str, seconds: float = PATIENCE) -> None:
         def said() -> bool:
             if text in self.log.read_text():
                 return True
@@ -410,19 +417,19 @@ class Daemon:
 
         eventually(said, seconds, f"the daemon says: {text}")
 
-    def died(self, seconds: float = 30) -> int:
+    def died(self, seconds: float = PATIENCE) -> int:
         """Waits for its end; how it ended."""
         return self.process.wait(seconds)
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
-    def stop(self, seconds: float = 10) -> None:
-        """SIGTERM; it must end by itself, with exit code 0."""
+    def stop(self, seconds: float = 60) -> None:
+        """SIGTERM; it must end by itself, with exit code 0. (Within the ten seconds that systemd gives, where the machine is its own.)"""
         self.process.terminate()
         assert self.process.wait(seconds) == 0, self.log.read_text()
 
@@ -431,7 +438,7 @@ class Daemon:
             with suppress(ProcessLookupError):
                 self.process.send_signal(signal.SIGCONT)
             self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 def _login() -> str:

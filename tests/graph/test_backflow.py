@@ -49,10 +49,10 @@ def test_an_edge_changes_the_next_runs_lines(airline: Any) -> None:
     assert before
 
     airline.cypher(SCENARIO)
-    eventually(lambda: airline.generation() == 1, 60, "the scenario is read")
+    eventually(lambda: airline.generation() == 1, why="the scenario is read")
     began = time.monotonic()
     airline.cypher(EDGE)
-    eventually(lambda: airline.generation() == 2, 60, "the edge is read")
+    eventually(lambda: airline.generation() == 2, why="the edge is read")
     took = time.monotonic() - began
     print(f"edit to generation: {took:.2f} s")
 
@@ -80,7 +80,7 @@ def test_a_cycle_is_refused_and_pay_goes_on(airline: Any) -> None:
         "MATCH (a:PayComponent {enterprise: $e, type: 'overtime'})-[:DEPENDS_ON]->(b:PayComponent) CREATE (b)-[:DEPENDS_ON]->(a)"
     )
     eventually(
-        lambda: airline.rows("select * from graph.proposals where state = 'rejected'"), 60, "it is rejected"
+        lambda: airline.rows("select * from graph.proposals where state = 'rejected'"), why="it is rejected"
     )
     assert {r["code"] for r in airline.rows("select code from graph.proposal_findings")} == {"CYCLE"}
     (alert,) = airline.rows(
@@ -103,8 +103,7 @@ def test_a_cycle_is_refused_and_pay_goes_on(airline: Any) -> None:
         lambda: (
             not airline.rows("select * from ops.alerts where alert_key = 'graph.rejected' and state = 'OPEN'")
         ),
-        60,
-        "the alert is cleared",
+        why="the alert is cleared",
     )
     assert airline.generation() == 0
     airline.agree()
@@ -125,7 +124,7 @@ def test_a_generation_waits_for_a_run_under_way(airline: Any) -> None:
             time.sleep(0.1)
         assert daemon.running
         payroll.commit()
-    eventually(lambda: airline.generation() == 1, 60, "it is accepted then")
+    eventually(lambda: airline.generation() == 1, why="it is accepted then")
     airline.agree()
 
 
@@ -136,7 +135,7 @@ def test_a_contract_loaded_here_is_pushed_first(airline: Any) -> None:
     airline.cypher(
         "MATCH (s:Scenario {enterprise: $e, id: 'red_eye_flight'}) SET s.description = 'By a curator.'"
     )
-    eventually(lambda: airline.generation() == 1, 60, "the curator's edit")
+    eventually(lambda: airline.generation() == 1, why="the curator's edit")
     airline.do(
         """
         do $$
@@ -150,8 +149,7 @@ def test_a_contract_loaded_here_is_pushed_first(airline: Any) -> None:
         lambda: airline.cypher(
             "MATCH (:Rule {code: 'ALPA_Section_8.D'})-[:APPLIES_TO]->(s {id: 'from_contract'}) RETURN s.name"
         ),
-        10,
-        "it arrives in Neo4j",
+        why="it arrives in Neo4j",
     )
     airline.agree()
     assert airline.generation() == 2, "what was pushed came back unchanged"
@@ -168,7 +166,7 @@ def test_export_and_restore(airline: Any, tmp_path: Path) -> None:
         "MATCH (a:ContractTerm {enterprise: $e, code: 'ALPA_Section_10.A'}), (b:ContractTerm {enterprise: $e, code: 'ALPA_Section_5.A'}) "
         "CREATE (a)-[:SUPERSEDES {since: 'O''Hare \\\\ \"2020\"'}]->(b)".replace("O''Hare", "O\\'Hare")
     )
-    exports = eventually(lambda: list((tmp_path / "exports").glob("avelo-*.cypher")), 60, "the first export")
+    exports = eventually(lambda: list((tmp_path / "exports").glob("avelo-*.cypher")), why="the first export")
     assert exports[0].stat().st_mode & 0o77 == 0
     file = tmp_path / "now.cypher"
     airline.crewpay("graph", "export", str(file))
@@ -179,8 +177,7 @@ def test_export_and_restore(airline: Any, tmp_path: Path) -> None:
     airline.cypher("MATCH (s:Scenario {enterprise: $e}) DETACH DELETE s")
     eventually(
         lambda: airline.rows("select * from graph.proposal_findings where code = 'SHRINK'"),
-        60,
-        "the shrink is refused",
+        why="the shrink is refused",
     )
     assert airline.generation() == 0
     done = airline.crewpay("graph", "restore", str(file), "--json")

@@ -87,11 +87,11 @@ def test_mutant_is_found(name: str, tmp_path: Path, neo4j_server: object) -> Non
             test,
         ],
         cwd=copy,
-        env={**os.environ, "PYTHONPATH": str(copy), "CREWPAY_TEST_LONG": ""},
+        env={**os.environ, "PYTHONPATH": str(copy), "CREWPAY_TEST_LONG": "", "CREWPAY_TEST_PATIENCE": "60"},
         capture_output=True,
         text=True,
         check=False,
-        timeout=400,
+        timeout=900,
     )
     assert done.returncode == 1, f"{name} was not found\n{done.stdout[-3000:]}"
     assert f"FAILED tests/graph/{file}::{test}" in done.stdout, done.stdout[-3000:]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import secrets
+import socket
 import time
 from typing import Any
 
@@ -27,7 +29,7 @@ def test_changes_arrive_by_themselves(airline: Any) -> None:
         "MATCH (n:ContractTerm {enterprise: $e, code: 'ALPA_Section_13.B'}) SET n.note = 'ask Kim'"
     )
     new = airline.change("ALPA_Section_13.B")
-    eventually(lambda: title(airline, "ALPA_Section_13.B") == new, 60, "the change arrives")
+    eventually(lambda: title(airline, "ALPA_Section_13.B") == new, why="the change arrives")
     assert airline.cypher("MATCH (n {enterprise: $e, code: 'ALPA_Section_13.B'}) RETURN n.note AS note") == [
         {"note": "ask Kim"}
     ]
@@ -50,7 +52,7 @@ def test_changes_arrive_by_themselves(airline: Any) -> None:
     airline.do(
         "update rules.union_contract_terms set expiration_date = null where term_code = 'Side_Letter_8'"
     )
-    eventually(lambda: airline.cypher(where) == [{"day": None}], 60, "a null arrives")
+    eventually(lambda: airline.cypher(where) == [{"day": None}], why="a null arrives")
 
 
 def test_a_removed_rule_with_curated_edges_is_retired(airline: Any) -> None:
@@ -61,7 +63,7 @@ def test_a_removed_rule_with_curated_edges_is_retired(airline: Any) -> None:
         "update rules.union_contract_terms set superseded_at = now() where term_code = 'ALPA_Section_13.B'"
     )
     retired = "MATCH (n:Rule {enterprise: $e, retired: true}) RETURN n.code AS code"
-    eventually(lambda: airline.cypher(retired) == [{"code": "ALPA_Section_13.B"}], 60, "it is retired")
+    eventually(lambda: airline.cypher(retired) == [{"code": "ALPA_Section_13.B"}], why="it is retired")
     assert (
         len(
             airline.cypher(
@@ -70,13 +72,13 @@ def test_a_removed_rule_with_curated_edges_is_retired(airline: Any) -> None:
         )
         == 2
     )
-    eventually(lambda: airline.generation() == 1, 60, "its edges no longer count")
+    eventually(lambda: airline.generation() == 1, why="its edges no longer count")
     airline.agree()
     # It comes back as it was.
     airline.do(
         "update rules.union_contract_terms set superseded_at = null where term_code = 'ALPA_Section_13.B'"
     )
-    eventually(lambda: airline.generation() == 2, 60, "its edges count again")
+    eventually(lambda: airline.generation() == 2, why="its edges count again")
     assert airline.cypher(retired) == []
     airline.agree()
 
@@ -142,6 +144,23 @@ def test_stops_at_once_when_told(airline: Any) -> None:
     daemon.stop(5)
     assert time.monotonic() - began < 5
     assert airline.one("select holder from graph.links") is None
+
+
+def test_tells_systemd_how_it_is(airline: Any) -> None:
+    """Ready once, alive again and again as long as the loop turns (Neo4j away or not), stopping at the end."""
+    name = f"crewpay-test-{secrets.token_hex(8)}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(f"\0{name}")
+        systemd.settimeout(120)
+        daemon = airline.daemon(NOTIFY_SOCKET=f"@{name}", uri="bolt://127.0.0.1:1", settled=False)
+        assert systemd.recv(100) == b"READY=1"
+        for _ in range(5):
+            assert systemd.recv(100) == b"WATCHDOG=1"
+        daemon.stop()
+        said = [systemd.recv(100)]
+        while said[-1] != b"STOPPING=1":
+            said.append(systemd.recv(100))
+        assert set(said) <= {b"WATCHDOG=1", b"STOPPING=1"}
 
 
 def test_refuses_what_can_not_work(airline: Any) -> None:

@@ -1,6 +1,6 @@
 -- What comes back from Neo4j is accepted whole, or rejected whole with every reason; until then the last good one decides.
 begin;
-select plan(31);
+select plan(46);
 select test.fixture();
 
 create function test.rows(p_more jsonb default '[]', p_without text default '')
@@ -86,5 +86,45 @@ select test.act_as('alpha_sync');
 select is(test.proposed('[]'), 'deferred', 'a graph that was loaded here is pushed before anything is read');
 select is((select count(*) from graph.generation_rows(1, false)), 1::bigint, 'and only what it changed');
 select is((select state from graph.propose(1, 0, 'b', test.rows())), 'deferred', 'a reading of before the generation in force counts for nothing');
+
+-- What a curator can make of properties is refused with a reason too, and takes neither long nor the daemon down.
+select test.act_as_operator();
+update graph.generations set source = 'neo4j' where generation = 1 and enterprise_id = test.id('alpha');
+delete from graph.outbox;
+create function test.scenario(p_pattern text, p_id text default 'x', p_name text default 'X')
+returns jsonb
+language sql
+return jsonb_build_array(
+  jsonb_build_object('kind', 'SCENARIO', 'from_code', p_id, 'properties', jsonb_build_object('name', p_name, 'level', 'leg', 'pattern', p_pattern)),
+  jsonb_build_object('kind', 'APPLIES_TO', 'from_code', 'T_2', 'to_code', p_id, 'properties', '{}'::jsonb),
+  jsonb_build_object('kind', 'APPLIES_TO', 'from_code', 'T_2', 'to_code', 'long', 'properties', '{}'::jsonb));
+select test.act_as('alpha_sync');
+select is(test.proposed(test.scenario('1e999999')), 'rejected BAD_PATTERN', 'a number that no numeric can hold');
+select is(test.proposed(test.scenario(repeat('[', 20000) || repeat(']', 20000))), 'rejected BAD_PATTERN', 'a nesting that no stack can hold');
+select is(test.proposed(test.scenario(repeat('{"!": ', 1500) || 'true' || repeat('}', 1500))), 'rejected DOES_NOT_COMPILE', 'a nesting that the compiler can''t hold');
+select is(test.proposed(test.scenario('{"var": "cancelled"}', repeat('y', 4000))), 'rejected TOO_LONG', 'an identifier that no index can hold');
+select is(test.proposed(test.scenario('{"var": "cancelled"}', 'x', repeat('n', 4000))), 'rejected TOO_LONG', 'a name that no page can hold');
+select is(test.proposed(test.scenario('{"==": [{"var": "flight_number"}, "x''; drop table pay.pay_runs; --"]}', 'it''s "x"; --')) in ('accepted', 'rejected DOES_NOT_COMPILE'), true, 'quotes are characters');
+select is(test.proposed(test.scenario('{"var": "cancelled"}') || '[{"kind": "PAY_COMPONENT", "from_code": "premium", "properties": {"name": "P", "calculationOrder": 1.5}}]'), 'rejected BAD_ORDER', 'an order that is not whole');
+select is(test.proposed(test.scenario('{"var": "cancelled"}') || '[{"kind": "SCENARIO", "from_code": "z", "properties": {}, "problem": "UNREADABLE"}]'), 'rejected UNREADABLE', 'a text that can''t be held');
+select is(test.proposed(test.scenario('{"var": "cancelled"}') || (
+  select jsonb_agg(jsonb_build_object('kind', 'DEPENDS_ON', 'from_code', 'c' || a, 'to_code', 'c' || b, 'properties', '{}'::jsonb))
+  from generate_series(1, 30) a, generate_series(1, 30) b)), 'rejected SELF_EDGE,UNKNOWN_COMPONENT', 'circles without number among components that pay doesn''t know');
+select is(test.proposed(test.scenario('{"var": "cancelled"}') || (
+  select jsonb_agg(jsonb_build_object('kind', 'DEPENDS_ON', 'from_code', 'overtime', 'to_code', 'flight_pay', 'properties', '{}'::jsonb))
+  from generate_series(1, 3000))), 'rejected DUPLICATE', 'the same edge thousands of times');
+
+-- Postgres says which rules are retired.
+select is(test.proposed(test.scenario('{"var": "cancelled"}', 'kept')), 'accepted', 'a graph');
+select is(test.proposed(jsonb_set(test.scenario('{"var": "cancelled"}', 'kept'), '{1,problem}', '"RETIRED"')), 'unchanged', 'an edge of a rule that only its node calls retired counts');
+select is(test.proposed(test.scenario('{"var": "cancelled"}', 'kept') || '[{"kind": "APPLIES_TO", "from_code": "T_9", "to_code": "late", "properties": {}, "problem": "RETIRED"}]'), 'unchanged', 'an edge of a rule that is retired doesn''t');
+select test.act_as_operator();
+delete from rules.union_contract_terms where term_code = 'T_2' and enterprise_id = test.id('alpha');
+select test.act_as('alpha_sync');
+select is(test.proposed(test.scenario('{"var": "cancelled"}', 'kept', 'Renamed')), 'deferred', 'a rule that went just now: Neo4j is told first');
+select test.act_as_operator();
+delete from graph.outbox;
+select test.act_as('alpha_sync');
+select is(test.proposed(test.scenario('{"var": "cancelled"}', 'kept', 'Renamed')), 'rejected UNKNOWN_TERM', 'one that Neo4j was told of');
 select * from finish();
 rollback;
