@@ -148,7 +148,12 @@ def act_as(conn: psycopg.Connection[Any], enterprise_slug: str, role: str) -> It
         )
     suffix = next((s for s, r, _ in STANDARD_LOGINS if r == role), role)
     login = login_name(enterprise_slug, suffix)
-    conn.execute(sql.SQL("set session authorization {}").format(sql.Identifier(login)))
+    try:
+        conn.execute(sql.SQL("set session authorization {}").format(sql.Identifier(login)))
+    except psycopg.errors.InvalidParameterValue as error:
+        raise CrewPayError(
+            "CP912", f"there is no login {login}", hint="Logins of an enterprise: crewpay auth principals"
+        ) from error
     try:
         yield login
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -18,6 +18,7 @@ from crewpay_sync.cli.pay import (
     crew_keys,
     enterprise_option,
     open_database,
+    parse_amount,
     parse_when,
     pay,
     rows,
@@ -27,14 +28,6 @@ from crewpay_sync.output import CrewPayError, json_option, print_json, print_tab
 from crewpay_sync.tenants import act_as
 
 LISTED = ["adjustment_no", "employee_id", "period", "amount", "state", "source", "reason", "requested_by", "approved_by"]  # fmt: skip
-
-
-def parse_amount(text: str) -> Decimal:
-    """12.34, or -12.34: what is taken back."""
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise click.BadParameter(f"{text!r} is not an amount: write 12.34 or -12.34") from None
 
 
 def asked(conn: psycopg.Connection[Any], name: str, **values: Any) -> list[Row]:

@@ -1,11 +1,13 @@
-"""`crewpay claims`: submit, review, decide and pay claims; the calendar that their deadlines are counted by."""
+"""`crewpay claims`: submit, review, decide, appeal and pay claims; the calendar that their deadlines are counted by."""
 
 from __future__ import annotations
 
 import json
+import mimetypes
 from contextlib import closing
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,13 +15,13 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from crewpay_sync.cli.adjustments import parse_amount
 from crewpay_sync.cli.pay import (
     Row,
     When,
     choose_enterprise,
     enterprise_option,
     open_database,
+    parse_amount,
     parse_when,
 )
 from crewpay_sync.cli.review import as_option, periods_of
@@ -30,6 +32,15 @@ from crewpay_sync.tenants import act_as
 TYPES = ["UNDERPAYMENT", "MISSING_FLIGHT", "MISSING_PREMIUM", "PER_DIEM", "DELAY_PAY", "GUARANTEE", "OVERTIME", "OTHER"]  # fmt: skip
 DECISIONS = ["APPROVE", "PARTIAL_APPROVE", "DENY"]
 LISTED = ["claim", "employee_id", "period", "type", "claimed", "status", "recommended", "supported", "approved", "payment", "answer_due"]  # fmt: skip
+
+
+claimant_option = click.option(
+    "--as",
+    "claimant",
+    required=True,
+    metavar="EMPLOYEE",
+    help="The claimant: acts as the login <slug>_EMPLOYEE.",
+)
 
 
 def asked(conn: psycopg.Connection[Any], name: str, **values: Any) -> list[Row]:
@@ -44,6 +55,14 @@ def key_of(conn: psycopg.Connection[Any], number: str) -> Any:
     if not found:
         raise CrewPayError("CP404", f"there is no claim {number}", hint="List them: crewpay claims list")
     return found[0]["id"]
+
+
+def parse_line(text: str) -> Row:
+    """NO=AMOUNT: what is approved of a line."""
+    number, _, amount = text.partition("=")
+    if not number.strip().isdigit():
+        raise click.BadParameter(f"{text!r} is no line: write 1=12.34")
+    return {"line": int(number), "amount": parse_amount(amount.strip())}
 
 
 def run(name: str, number: str, enterprise: str | None, role: str, as_json: bool, **values: Any) -> None:
@@ -95,7 +114,7 @@ def submit(
     employee: str, period: When, amount: Decimal, kind: str, text: str, flights: tuple[str, ...], key: str | None,
     enterprise: str | None, role: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """Submit a claim of AMOUNT for EMPLOYEE in PERIOD (2013-01, or a day)."""
+    """Submit a claim of AMOUNT for EMPLOYEE in PERIOD (2013-01, or a day); crew with --as EMPLOYEE for themselves."""
     with closing(open_database()) as conn:
         slug = choose_enterprise(conn, enterprise)
         with act_as(conn, slug, role) as login:
@@ -123,21 +142,18 @@ def review(number: str, enterprise: str | None, role: str, as_json: bool) -> Non
 @click.argument("number", metavar="CLAIM")
 @click.argument("decision", type=click.Choice(DECISIONS, case_sensitive=False))
 @click.option("--reason", metavar="TEXT", help="Your own words, before clauses and figures.")
-@click.option("--lines", metavar="JSON", help='What is approved by line: [{"line": 1, "amount": 12.34}].')
+@click.option("--line", "lines", multiple=True, type=parse_line, metavar="NO=AMOUNT", help="What is approved of a line (1=12.34), others nothing; may be repeated. Without: what is supported.")  # fmt: skip
 @enterprise_option
 @as_option
 @json_option
 def decide(
-    number: str, decision: str, reason: str | None, lines: str | None, enterprise: str | None, role: str, as_json: bool
+    number: str, decision: str, reason: str | None, lines: tuple[Row, ...], enterprise: str | None, role: str, as_json: bool
 ) -> None:  # fmt: skip
-    """Decide CLAIM: APPROVE, PARTIAL_APPROVE or DENY."""
-    try:
-        chosen = None if lines is None else Jsonb(json.loads(lines))
-    except ValueError:
-        raise click.BadParameter("--lines is no JSON") from None
+    """Decide CLAIM: APPROVE, PARTIAL_APPROVE or DENY. Its lines: crewpay claims review CLAIM --json."""
+    chosen = [{**line, "amount": str(line["amount"])} for line in lines]
     run(
         "decide", number, enterprise, role, as_json,
-        decision=decision.upper(), reason=reason, lines=chosen,
+        decision=decision.upper(), reason=reason, lines=Jsonb(chosen) if chosen else None,
     )  # fmt: skip
 
 
@@ -149,6 +165,64 @@ def decide(
 def pay_command(number: str, enterprise: str | None, role: str, as_json: bool) -> None:
     """Book CLAIM where deciding it could not: above the limit once it is released, or after a failed payment."""
     run("pay", number, enterprise, role, as_json)
+
+
+@claims.command()
+@click.argument("number", metavar="CLAIM")
+@click.option("--ask", "reason", metavar="REASON", help="Ask for its release, for this reason; the next step is another person's.")  # fmt: skip
+@click.option("--approve", is_flag=True, help="Release it, as somebody who neither asked nor decided it.")
+@enterprise_option
+@as_option
+@json_option
+def release(
+    number: str, reason: str | None, approve: bool, enterprise: str | None, role: str, as_json: bool
+) -> None:
+    """Have the payment of CLAIM released, where it is above the limit of one person; then crewpay claims pay."""
+    if (reason is None) != approve:
+        raise click.UsageError("give --ask REASON, or --approve")
+    run("release" if approve else "ask_release", number, enterprise, role, as_json, reason=reason)
+
+
+@claims.command()
+@click.argument("number", metavar="CLAIM")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; kept with it.")
+@enterprise_option
+@claimant_option
+@json_option
+def withdraw(number: str, reason: str, enterprise: str | None, claimant: str, as_json: bool) -> None:
+    """Withdraw CLAIM before it is decided, as the claimant."""
+    run("withdraw", number, enterprise, claimant, as_json, reason=reason)
+
+
+@claims.command()
+@click.argument("number", metavar="CLAIM")
+@click.option("--reason", required=True, metavar="TEXT", help="Why the decision is wrong.")
+@enterprise_option
+@claimant_option
+@json_option
+def appeal(number: str, reason: str, enterprise: str | None, claimant: str, as_json: bool) -> None:
+    """Appeal the decision of CLAIM, as the claimant; another person than who decided looks at it."""
+    run("appeal", number, enterprise, claimant, as_json, reason=reason)
+
+
+@claims.command()
+@click.argument("number", metavar="CLAIM")
+@click.option("--title", required=True, metavar="TEXT", help="What it is.")
+@click.option("--text", required=True, metavar="TEXT", help="What it says.")
+@click.option("--file", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A document of up to 2 MB.")  # fmt: skip
+@enterprise_option
+@as_option
+@json_option
+def evidence(
+    number: str, title: str, text: str, file: Path | None, enterprise: str | None, role: str, as_json: bool
+) -> None:
+    """Add evidence to CLAIM; it stays."""
+    kind = mimetypes.guess_type(file.name)[0] if file else None
+    run(
+        "evidence", number, enterprise, role, as_json,
+        title=title, text=text, kind=kind or ("application/octet-stream" if file else "text/plain"),
+        content=file.read_bytes() if file else None,
+    )  # fmt: skip
 
 
 @claims.command()
@@ -184,6 +258,10 @@ def remedy(number: str, reason: str | None, enterprise: str | None, role: str, a
             done = asked(conn, "preview_remedy", claim=claim)
             if reason is not None and done:
                 done = asked(conn, "apply_remedy", claim=claim, hash=done[0]["preview_hash"], reason=reason)
+    if not done:
+        say(
+            "nobody else lacks money by the same error: it rests on what detection found, crewpay review detect"
+        )
     if as_json:
         print_json(done, enterprise=slug, login=login)
     else:

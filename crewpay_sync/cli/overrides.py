@@ -10,7 +10,6 @@ import click
 import psycopg
 from psycopg.rows import dict_row
 
-from crewpay_sync.cli.adjustments import parse_amount
 from crewpay_sync.cli.pay import (
     Row,
     When,
@@ -19,6 +18,7 @@ from crewpay_sync.cli.pay import (
     crew_keys,
     enterprise_option,
     open_database,
+    parse_amount,
     parse_when,
     pay,
 )

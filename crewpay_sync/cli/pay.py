@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
@@ -68,6 +69,14 @@ def parse_month(text: str) -> When:
     if not when.whole_month:
         raise click.BadParameter(f"{text!r} is a day: give the month, {when.day:%Y-%m}")
     return when
+
+
+def parse_amount(text: str) -> Decimal:
+    """12.34, or -12.34: what is taken back."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise click.BadParameter(f"{text!r} is not an amount: write 12.34 or -12.34") from None
 
 
 @contextmanager

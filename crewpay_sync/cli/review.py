@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import click
 import psycopg
@@ -19,6 +21,7 @@ from crewpay_sync.cli.pay import (
     crew_keys,
     enterprise_option,
     open_database,
+    parse_amount,
     parse_when,
     rows,
     spinner,
@@ -159,13 +162,20 @@ def resolve(number: int, reason: str, status: str, enterprise: str | None, role:
 
 @review.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
-@click.option("--batch", metavar="ID", help="Compare an import made before, instead of a file.")
-@click.option("--tolerance", default="0.01", show_default=True, help="Amounts that differ by no more are equal.")  # fmt: skip
+@click.option(
+    "--batch", type=click.UUID, metavar="ID", help="Compare an import made before, instead of a file."
+)
+@click.option("--tolerance", type=parse_amount, default="0.01", show_default=True, help="Amounts that differ by no more are equal.")  # fmt: skip
 @click.option("--rollup", is_flag=True, help="Rolled up to every level instead of line by line.")
 @enterprise_option
 @json_option
 def variance(
-    file: Path | None, batch: str | None, tolerance: str, rollup: bool, enterprise: str | None, as_json: bool
+    file: Path | None,
+    batch: UUID | None,
+    tolerance: Decimal,
+    rollup: bool,
+    enterprise: str | None,
+    as_json: bool,
 ) -> None:
     """Compare another payroll's results (a CSV FILE) with ours, line by line, each difference with its cause.
 
@@ -181,7 +191,7 @@ def variance(
         if file is not None:
             with rows_bar() as progress:
                 result = import_file(conn, "parallel", file, slug, progress=progress)
-            batch, rejects = str(result.batch), result.rejects
+            batch, rejects = result.batch, result.rejects
             say(f"{result.inserted} lines read, {result.rejected} refused; again: --batch {batch}")
         with act_as(conn, slug, "payroll") as login:
             found = asked(conn, "variance_rollup" if rollup else "variance", batch=batch, tolerance=tolerance)
@@ -189,7 +199,7 @@ def variance(
     if as_json:
         print_json(
             found, status="partial" if rejects else "findings" if found else "ok", enterprise=slug, login=login,
-            batch=batch, rejects=rejects,
+            batch=str(batch), rejects=rejects,
         )  # fmt: skip
     else:
         print_table(found, columns=None if rollup else VARIANCE)

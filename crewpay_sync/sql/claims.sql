@@ -34,6 +34,24 @@ from review.decide(%(claim)s, %(decision)s, %(reason)s, %(lines)s) as c;
 select c.claim_number as claim, c.payment_status as payment, c.paid_amount as booked, c.penalty_amount as penalty
 from review.pay_claim(%(claim)s) as c;
 
+-- name: ask_release
+select a.state, a.requested_by, a.requested_at, a.reason
+from pay.request_claim_payment(%(claim)s, %(reason)s) as a;
+
+-- name: release
+select a.state, a.requested_by, a.decided_by, a.decided_at
+from pay.approve_claim_payment(%(claim)s, %(reason)s) as a;
+
+-- name: withdraw
+select c.claim_number as claim, c.status, c.withdrawn_at from review.withdraw_claim(%(claim)s, %(reason)s) as c;
+
+-- name: appeal
+select c.claim_number as claim, c.status, c.answer_due from review.appeal_claim(%(claim)s, %(reason)s) as c;
+
+-- name: evidence
+select e.title, e.media_type, octet_length(e.content) as bytes, e.added_by, e.added_at
+from review.add_evidence(%(claim)s, %(title)s, %(text)s, %(kind)s, %(content)s) as e;
+
 -- name: dossier
 select review.dossier(%(claim)s) as dossier;
 

@@ -31,6 +31,16 @@ begin
     from running as r
     where l.enterprise_id = p_claim.enterprise_id and l.claim_id = p_claim.id and l.line_no = r.line_no;
   else
+    if exists (
+      select
+      from jsonb_array_elements(case jsonb_typeof(p_lines) when 'array' then p_lines else '[0]' end) as e (line)
+      where not coalesce(e.line ->> 'line' ~ '^[0-9]{1,9}$' and e.line ->> 'amount' ~ '^[0-9]{1,8}([.][0-9]+)?$', false)) then
+      raise exception using
+        errcode = 'CP109',
+        message = 'a line has a number and an amount',
+        detail = left(p_lines::text, 200),
+        hint = 'Write [{"line": 1, "amount": 12.34, "reason": "…"}]; lines: select * from review.claim_lines.';
+    end if;
     select string_agg(format('line %s: %s', coalesce(e.line_no::text, 'without number'), case
         when l.line_no is null then 'there is none'
         when e.amount is null or e.amount < 0 or e.amount <> round(e.amount, 2) then 'no amount to the cent'

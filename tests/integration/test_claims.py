@@ -647,3 +647,12 @@ def test_measures_of_the_document(month: Month) -> None:
     assert (row["discrepancies"], row["by_detection"], row["detection_rate"]) == (3, 2, D("0.6667"))
     assert (row["claims"], row["decided"], row["approval_rate"], row["late"]) == (2, 2, D("0.5"), 0)
     assert (row["results"], row["crew_with_errors"], row["pay_accuracy"]) == (3, 2, D("0.3333"))
+
+
+BAD_LINES = [{"line": 1}, [{"line": "one", "amount": 1}], [{"line": 1, "amount": "much"}], [{"line": 1, "amount": -1}], [1], "x",
+             [{"line": 9, "amount": 1}], [{"line": 1, "amount": 0.5}, {"line": 1, "amount": 0.5}], [{"line": 1, "amount": 0.001}]]  # fmt: skip
+
+
+@pytest.mark.parametrize("lines", BAD_LINES, ids=str)
+def test_lines_that_don_t_fit(month: Month, lines: Any) -> None:
+    refused(month, "CP109", "payroll", DECIDE, reviewed(month), "PARTIAL_APPROVE", None, Jsonb(lines))
