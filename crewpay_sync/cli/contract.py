@@ -1,4 +1,4 @@
-"""`crewpay contract`: load, compare and export the contract of an enterprise."""
+"""`crewpay contract`: load, compare, try and export the contract of an enterprise, and read what it was compiled to."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import yaml
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from crewpay_sync.cli.pay import Row, choose_enterprise, enterprise_option, open_database
+from crewpay_sync.cli.pay import Row, choose_enterprise, enterprise_option, open_database, parse_month
 from crewpay_sync.importers.contract import KEYS, load_contract, read_contract
 from crewpay_sync.importers.queries import query
-from crewpay_sync.output import FINDINGS, json_option, print_json, print_table, say
+from crewpay_sync.output import FINDINGS, CrewPayError, json_option, print_json, print_table, say
 from crewpay_sync.tenants import act_as
 
-file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+file_argument = click.argument("file", type=click.Path(path_type=Path))  # read_contract() says what is wrong
 
 
 def rows(conn: psycopg.Connection[Any], name: str, values: Row | None = None) -> list[Row]:
@@ -32,7 +32,7 @@ def rows(conn: psycopg.Connection[Any], name: str, values: Row | None = None) ->
 
 @click.group()
 def contract() -> None:
-    """Load, compare, test and export contracts."""
+    """Load, compare, test, cost and export contracts."""
 
 
 @contract.command()
@@ -170,11 +170,13 @@ import crewpay_sync.cli.what_if  # noqa: E402, F401  (one more command of this g
 
 
 @contract.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+@click.argument("file", type=click.Path(path_type=Path), required=False)
 @enterprise_option
 @json_option
 def test(file: Path | None, enterprise: str | None, as_json: bool) -> None:
     """Recompute the examples of the interpretations by the contract in force, or by the one in FILE without loading it.
+
+    The terms of FILE are compiled, those that no example needs as well.
 
     Exit code 1: an example does not hold.
     """
@@ -194,6 +196,46 @@ def test(file: Path | None, enterprise: str | None, as_json: bool) -> None:
             click.echo(f"{'holds' if row['holds'] else row['code']:6} {name}")
             if row["detail"]:
                 click.echo(f"       {row['detail']}")
-        say(f"{len(found) - len(wrong)} of {len(found)} examples hold")
+        compiled = "" if wanted is None else "the terms compile; "
+        say(f"{compiled}{len(found) - len(wrong)} of {len(found)} examples hold")
     if wrong:
         sys.exit(FINDINGS)
+
+
+@contract.command("compile")
+@click.argument("month")
+@click.option(
+    "--position", required=True, metavar="POSITION", help="One of the positions that are paid alike."
+)
+@click.option("--explain", is_flag=True, help="How PostgreSQL would execute it.")
+@click.option("--analyze", is_flag=True, help="How PostgreSQL did execute it, with times and buffers.")
+@enterprise_option
+@json_option
+def compile_(
+    month: str, position: str, explain: bool, analyze: bool, enterprise: str | None, as_json: bool
+) -> None:
+    """Print what the contract in force is compiled to for MONTH (2013-01): one SELECT a stage, each reads those before it."""
+    day = parse_month(month).day
+    with closing(open_database()) as conn:
+        slug = choose_enterprise(conn, enterprise)
+        with act_as(conn, slug, "admin"):
+            periods = rows(conn, "periods", {"first": day, "last": day})
+            if not periods:
+                raise CrewPayError(
+                    "CP214", f"there is no pay period in {month}", hint="List them: crewpay pay periods"
+                )
+            known = [row["position"] for row in rows(conn, "positions")]
+            if position not in known:
+                raise click.BadParameter(
+                    f"{position!r} is none of {', '.join(known)}", param_hint="--position"
+                )
+            asked = {"period": periods[-1]["id"], "position": position, "analyze": analyze}
+            found = rows(conn, "explain_compiled" if explain or analyze else "compiled", asked)
+    if as_json:
+        print_json(found, enterprise=slug)
+    elif explain or analyze:
+        for row in found:
+            click.echo(row["plan"])
+    else:
+        for row in found:
+            click.echo(f"-- {row['name']}\n{row['statement']};\n")

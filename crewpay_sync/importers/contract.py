@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
+import re
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 import yaml
@@ -40,32 +40,81 @@ def sample_contract() -> Path:
     return Path(str(resources.files("crewpay_sync").joinpath("samples", "contract.yaml")))
 
 
+class _Reader(yaml.SafeLoader):
+    """YAML as contracts mean it: YAML 1.2's plain values, and no key twice.
+
+    YAML 1.1 reads 4:30 as 270, 010 as 8, NO as false, and 2013-02-30 not at all; here these stay the text that was written.
+    """
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # none of the inherited ones
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.composer.ComposerError(
+                    "while reading a mapping", node.start_mark, f"{key.value} is there twice", key.start_mark
+                )
+            if isinstance(key.value, str):
+                seen.add(key.value)
+        return node
+
+
+for _tag, _form, _first in (
+    ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
+    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
+    ("int", r"^[-+]?[0-9]+$", list("-+0123456789")),
+    (
+        "float",
+        r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$",
+        list("-+.0123456789"),
+    ),
+    ("merge", r"^<<$", ["<"]),
+):
+    _Reader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_form), _first)
+_Reader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node)))
+
+
 def _plain(value: Any) -> Any:
-    """YAML values as JSON has them: dates as text, keys as text."""
+    """YAML values as JSON has them: keys are text."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, datetime.datetime | datetime.date):
-        return value.isoformat()
-    return value
+    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def read_contract(file: Path) -> dict[str, Any]:
     """The contract in the file; CP925 when it is none."""
     try:
-        contract = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise CrewPayError("CP925", f"{file} can't be read", detail=str(error), exit_code=USAGE) from None
+        with file.open(encoding="utf-8") as text:
+            contract = yaml.load(text, _Reader)  # noqa: S506  (a SafeLoader)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise CrewPayError(
+            "CP925",
+            f"{file} can't be read",
+            detail=str(error),
+            hint="A contract is YAML or JSON in UTF-8: see docs/contracts.md, or print one with crewpay contract export.",
+            exit_code=USAGE,
+        ) from None
     if not isinstance(contract, dict) or not set(contract) & set(KEYS):
         raise CrewPayError(
             "CP925",
             f"{file} is no contract",
-            hint=f"It is a mapping with {', '.join(KEYS)}.",
+            detail=f"It is {_kind(contract)}.",
+            hint=f"A contract is a mapping with {', '.join(KEYS)}: see docs/contracts.md, or print one with crewpay contract export.",
             exit_code=USAGE,
         )
     plain: dict[str, Any] = _plain(contract)
     return plain
+
+
+def _kind(value: Any) -> str:
+    """What a file holds that is no contract."""
+    if isinstance(value, dict):
+        return "a mapping with " + ", ".join(map(str, value))
+    if isinstance(value, str):
+        return "text, perhaps a table" if "," in value or ";" in value else "text"
+    return {type(None): "empty", list: "a list"}.get(type(value), "a single value")
 
 
 def load_contract(conn: psycopg.Connection[Any], enterprise_slug: str, file: Path | None = None) -> Any:

@@ -32,3 +32,15 @@ from rules.verify_interpretations();
 -- name: test
 select interpretation_code, scenario_description, holds, code, expected, computed, detail
 from rules.test_contract(%(contract)s);
+
+-- name: positions
+select unnest(enum_range(null::crew.crew_position))::text as position;
+
+-- name: compiled
+select name, statement
+from rules.compiled(%(period)s, %(position)s)
+order by step_no;
+
+-- name: explain_compiled
+select plan
+from rules.explain_compiled(%(period)s, %(position)s, %(analyze)s) as plan;

@@ -204,6 +204,7 @@ begin
   select p_enterprise, p_generation, s.kind, s.from_code, s.to_code, s.properties
   from graph.staged as s
   where s.enterprise_id = p_enterprise and s.to_code is not null;
+  perform rules.check_scenarios(p_enterprise, p_generation);
   -- Whoever is paid by it must be payable: the contract compiles in every month that can still be computed.
   perform rules.check_compiles(p_enterprise, p_generation, array(
     select date_trunc('month', now())::date

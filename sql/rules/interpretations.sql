@@ -157,7 +157,7 @@ begin
   added := 0;
   changed := 0;
   -- What an interpretation is about has to be there, or it would guide by nothing.
-  select format('%s $.%s[%s]', i ->> 'code', n.list, n.position - 1) as place, n.name into v_unknown
+  select format('(interpretation %s)', i ->> 'code') as clause, format('$.%s[%s]', n.list, n.position - 1) as place, n.name into v_unknown
   from jsonb_array_elements(p_rows) as i
   cross join lateral (
     select 'terms' as list, t.name, t.position, exists (
@@ -170,7 +170,8 @@ begin
   where not n.is_known
   limit 1;
   if found then
-    perform rules.refuse('CP203', v_unknown.place, format('%s is not on record', v_unknown.name), 'Load the clause, or the rule, before what interprets it.');
+    perform rules.refuse_all(array[v_unknown.clause], array[v_unknown.place], array['CP203'], array[format('%s is not on record', v_unknown.name)],
+      array['Load the clause, or the rule, before what interprets it.']);
   end if;
   for v_row in
     select g.code, g.scenario, g.interpretation, g.example, coalesce(g.confidence, 50) as confidence,
@@ -241,6 +242,8 @@ begin
     v_generation := -1000 - pg_current_xact_id()::text::bigint;
     perform rules.lay_graph(v_enterprise, v_changes, v_current, v_generation);
   end if;
+  -- A clause that no example needs must compile as well.
+  perform rules.check_compiles(v_enterprise, v_generation, array[date_trunc('month', now())::date]);
   return query
     with examples as (
       select i ->> 'code' as interpretation_code, i ->> 'scenario' as scenario_description, i -> 'example' as example,
@@ -273,5 +276,6 @@ $$;
 alter function rules.test_contract(jsonb) owner to crewpay_definer;
 grant execute on function rules.test_contract(jsonb) to crewpay_admin, crewpay_payroll, crewpay_service;
 comment on function rules.test_contract(jsonb) is
-'Tries a contract document on the examples of its interpretations and of those on record, without loading it; those that don''t hold come first.
+'Compiles a contract document and tries it on the examples of its interpretations and of those on record, without loading it; those that
+don''t hold come first.
 p_contract: as rules.load_contract() takes it. Raises 42501, CP201 to CP207 (the document).';

@@ -40,6 +40,18 @@ as $$
   where t ? 'effective' and not exists (select from errors)
   group by t ->> 'code', t ->> 'effective'
   having count(*) > 1
+  union all
+  select format('(%s[%s])', r.part, r.no - 1), '$', 'CP202', format('%s stands in the document twice', r.key), 'Keep one of the two.'
+  from (
+    select p.part, listed.no, listed.key, row_number() over (partition by p.part, listed.key order by listed.no) as nth
+    from (values ('scenarios', 'id'), ('components', 'type'), ('interpretations', 'code'), ('edges', null)) as p (part, key)
+    cross join lateral (
+      select no, coalesce(row_document ->> p.key, concat_ws(' ', row_document ->> 'from', row_document ->> 'kind', row_document ->> 'to'))
+      from jsonb_array_elements(p_contract -> p.part) with ordinality as rows (row_document, no)
+    ) as listed (no, key)
+    where not exists (select from errors)
+  ) as r
+  where r.nth > 1
 $$;
 comment on function rules.document_errors(jsonb) is
 'Everything that is wrong with the form of a contract document: clause, place within it, code, problem, what to do.
@@ -244,11 +256,14 @@ begin
   from graph.edges
   where enterprise_id = p_enterprise and generation = p_current
   on conflict do nothing;
+  perform rules.check_edges(p_enterprise, p_contract, p_next);
+  perform rules.check_scenarios(p_enterprise, p_next);
 end
 $$;
 comment on function rules.lay_graph(uuid, jsonb, bigint, bigint) is
 'Lays scenarios, components and edges of a contract document over a generation; the result is another generation, not accepted.
-p_enterprise: tenant; p_contract: {"scenarios","components","edges"}; p_current: generation, or null; p_next: number of the new one.';
+p_enterprise: tenant; p_contract: {"scenarios","components","edges"}; p_current: generation, or null; p_next: number of the new one.
+Raises CP203, CP206 where an edge leads nowhere, CP203 to CP205 where a pattern doesn''t compile.';
 
 create or replace function rules.drop_graph(p_enterprise uuid, p_generation bigint)
 returns void

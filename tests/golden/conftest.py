@@ -22,6 +22,7 @@ from psycopg.rows import dict_row, tuple_row
 from psycopg.types.json import Jsonb
 
 from crewpay_sync.database import Target
+from crewpay_sync.importers.contract import read_contract, sample_contract
 from crewpay_sync.tenants import ensure_enterprise, ensure_login, stable_id
 
 UTC = datetime.UTC
@@ -292,8 +293,10 @@ class Airline:
                 "applies_to": ["CAPTAIN", "FIRST_OFFICER", "FLIGHT_ATTENDANT", "CHECK_AIRMAN", "LINE_CHECK_AIRMAN"],
                 "effective": "2012-01-01", **head, "formula": given.pop("formula", given),
             })  # fmt: skip
+        known = {s["id"]: s for s in read_contract(sample_contract())["scenarios"]}
+        scenarios = [known[s] if isinstance(s, str) else s for s in case.get("scenarios", [])]
         contract: dict[str, Any] = plain({
-            "terms": terms, "scenarios": case.get("scenarios", []), "components": case.get("components", []), "edges": case.get("edges", []),
+            "terms": terms, "scenarios": scenarios, "components": case.get("components", []), "edges": case.get("edges", []),
         })  # fmt: skip
         return contract
 

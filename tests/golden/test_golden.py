@@ -76,6 +76,16 @@ def check_statement(airline: Any, crew: str, period: int) -> None:
     assert explained(airline, crew, period) == stored, f"the statement of {crew} is what was paid"
 
 
+def check_reasons(airline: Any, crew: str, period: int, want: list[list[str]]) -> None:
+    """What the statement says of the rule graph: where a clause applies, which goes first, and where one gave way."""
+    with airline.acting("payroll") as conn:
+        told = conn.execute(
+            "select level, term_code, arithmetic from pay.explain(%s, %s) where outcome in ('reason', 'overruled')",
+            (airline.crew[crew], airline.periods[period - 1]),
+        ).fetchall()
+    assert sorted(map(list, told)) == sorted(want), f"what the rule graph says of {crew}"
+
+
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_case(path: Path, airlines: Callable[[], Any]) -> None:
     case = read(path)
@@ -97,6 +107,8 @@ def test_case(path: Path, airlines: Callable[[], Any]) -> None:
             if want is not None:
                 check_pay(airline, crew, period, want)
                 check_statement(airline, crew, period)
+                if "reasons" in want:
+                    check_reasons(airline, crew, period, want["reasons"])
 
     found = [list(f) for run in runs for f in airline.findings(run["id"])]
     assert found == case.get("findings", [])

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 from crewpay_sync.importers.contract import read_contract, sample_contract
 
@@ -242,6 +244,94 @@ def test_where_the_loser_would_not_apply_nothing_gives_way(airlines: Callable[[]
     )  # fmt: skip
     assert premiums(airline) == [("leg", "C_7.A", 7), ("leg", "C_7.A", 7)]
     assert told(airline, "overruled") == []
+
+
+# ---- What leads nowhere -----------------------------------------------------------------------------------------------
+
+LONG = {"id": "long", "name": "Long", "level": "duty", "pattern": {">": [{"var": "duty_minutes"}, 600]}}
+GREATEST = {"resolutionMethod": "GREATEST"}
+
+
+def edge(kind: str, first: str, second: str, **properties: Any) -> dict[str, Any]:
+    return {"kind": kind, "from": first, "to": second, **({"properties": properties} if properties else {})}
+
+
+WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
+    "a clause that isn't there": ({"edges": [edge("APPLIES_TO", "C_9.Z", "long")]}, "CP203", "$.from"),
+    # Without its scenario the term would be paid everywhere.
+    "a scenario that isn't there": ({"edges": [edge("APPLIES_TO", "C_3.A", "lnog")]}, "CP203", "$.to"),
+    "a conflict with nothing": ({"edges": [edge("CONFLICTS_WITH", "C_3.A", "C_9.Z", **GREATEST)]}, "CP203", "$.to"),
+    "a component that isn't there": ({"edges": [edge("DEPENDS_ON", "overtime", "flight_pay")]}, "CP203", "$.from"),
+    "a conflict with itself": ({"edges": [edge("CONFLICTS_WITH", "C_3.A", "C_3.A", **GREATEST)]}, "CP206", "$"),
+    "a conflict both ways": (
+        {"edges": [edge("CONFLICTS_WITH", "C_3.A", "C_3.B", **GREATEST), edge("CONFLICTS_WITH", "C_3.B", "C_3.A", resolutionMethod="PRIORITY")]},
+        "CP206", "$",
+    ),
+    "an edge twice": ({"edges": [edge("APPLIES_TO", "C_3.A", "long")] * 2}, "CP202", "$"),
+    "a scenario twice": ({"scenarios": [LONG, {**LONG, "level": "trip"}]}, "CP202", "$"),
+    "a pattern of an unknown fact": ({"scenarios": [{**LONG, "pattern": {">": [{"var": "weather"}, 3]}}]}, "CP203", "$.pattern.>[0]"),
+    "a pattern of another level": ({"scenarios": [{**LONG, "pattern": {"==": [{"var": "leg.origin"}, "JFK"]}}]}, "CP203", "$.pattern.==[0]"),
+    "a pattern that is no condition": ({"scenarios": [{**LONG, "pattern": {"var": "duty_minutes"}}]}, "CP204", "$.pattern"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_graph_that_leads_nowhere_is_refused(airlines: Callable[[], Any], name: str) -> None:
+    """Whether or not a term uses it, before it is loaded, tried or costed; the place is told, and what to do."""
+    wrong, code, place = WRONG[name]
+    airline = airlines()
+    airline.build(TRIP)
+    airline.load(
+        airline.contract(
+            {"terms": {"C_3.A": BLOCK, "C_3.B": {"type": "minimum_duty", "hours": 4}}, "scenarios": [LONG]}
+        )
+    )
+    airline.run()
+    before = airline.conn.execute(
+        "select count(*) from graph.generations where enterprise_id = %s", (airline.id,)
+    ).fetchone()
+    for statement in (
+        "select rules.load_contract(%(contract)s)",
+        "select rules.test_contract(%(contract)s)",
+        "select pay.what_if(%(enterprise)s, %(periods)s, %(contract)s)",
+    ):
+        with pytest.raises(psycopg.Error) as refused, airline.acting("admin") as conn:
+            conn.execute(
+                statement, {"contract": Jsonb(wrong), "enterprise": airline.id, "periods": airline.periods}
+            )
+        assert refused.value.sqlstate == code, statement
+        assert refused.value.diag.message_detail.splitlines()[0] == f"at {place}"
+        assert refused.value.diag.message_hint
+    after = airline.conn.execute(
+        "select count(*) from graph.generations where enterprise_id = %s", (airline.id,)
+    ).fetchone()
+    assert after == before, "nothing of it stays"
+
+
+def test_all_that_leads_nowhere_is_told_at_once(airlines: Callable[[], Any]) -> None:
+    airline = airlines()
+    airline.load(airline.contract({"terms": {"C_3.A": BLOCK}}))
+    with pytest.raises(psycopg.Error) as refused:
+        airline.load(
+            {
+                "edges": [
+                    edge("APPLIES_TO", "C_3.A", "lnog"),
+                    edge("CONFLICTS_WITH", "C_3.X", "C_3.A", **GREATEST),
+                ]
+            }
+        )
+    assert refused.value.diag.message_detail.splitlines() == [
+        "at $.to",
+        "CP203: edges[1]: clause C_3.X is not on record, at $.from",
+    ]
+
+
+def test_a_pattern_reads_the_contract_s_own_measures(airlines: Callable[[], Any]) -> None:
+    airline = airlines()
+    airline.load(airline.contract({
+        "terms": {"C_3.A": BLOCK, "C_2.A": {"type": "measure", "name": "night", "level": "duty", "basis": "duty_minutes", "window": {"from": "22:00", "to": "06:00"}}},
+        "scenarios": [{**LONG, "pattern": {">": [{"var": "night"}, 60]}}],
+    }))  # fmt: skip
 
 
 # ---- The accepted generation ------------------------------------------------------------------------------------------
