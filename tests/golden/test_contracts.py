@@ -45,7 +45,13 @@ class Paid:
 
     def __init__(self, airline: Any, contract: str) -> None:
         self.airline = airline
-        rows: dict[str, Any] = {"crew": {}, "trips": [], "duties": [], "periods": all_periods(contract)}
+        rows: dict[str, Any] = {
+            "crew": {},
+            "trips": [],
+            "duties": [],
+            "periods": all_periods(contract),
+            "facts": CASES[contract].get("facts", []),
+        }
         for case, given in CASES[contract]["cases"].items():
             for crew, member in given["crew"].items():
                 rows["crew"][crew_name(contract, case, crew)] = member
