@@ -155,8 +155,7 @@ def cell(text: str) -> str:
 def tables(conn: psycopg.Connection[Any]) -> dict[str, str]:
     """Tables made from the catalogue: presets and facts."""
     types = conn.execute("select * from rules.formula_types order by kind, name").fetchall()
-    kinds = ["settings", "hourly_rate", "measure", "credit", "pay", "treatment"]
-    presets = [t for t in types if t["template"] and t["name"] not in kinds]
+    presets = [t for t in types if t["template"] and t["name"] != t["kind"]]
     lines = ["| preset | kind | parameters (required in bold) | means |", "|---|---|---|---|"]
     for t in presets:
         names = ", ".join(f"**{p}**" if p in t["required"] else p for p in t["parameters"])
