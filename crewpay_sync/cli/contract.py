@@ -16,7 +16,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from crewpay_sync.cli.pay import Row, choose_enterprise, enterprise_option, open_database, parse_month
-from crewpay_sync.importers.contract import KEYS, load_contract, read_contract
+from crewpay_sync.importers.contract import KEYS, PLAIN, load_contract, read_contract
 from crewpay_sync.importers.queries import query
 from crewpay_sync.output import FINDINGS, CrewPayError, json_option, print_json, print_table, say
 from crewpay_sync.tenants import act_as
@@ -125,6 +125,8 @@ _Dumper.add_representer(
 _Dumper.add_representer(
     _Line, lambda d, value: d.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=True)
 )
+for _tag, _form, _first in PLAIN:  # text that the reader would take for something else is quoted
+    _Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", _form, _first)
 
 
 def _flow(value: Any) -> Any:

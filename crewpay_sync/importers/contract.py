@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib import resources
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import psycopg
 import yaml
@@ -43,37 +43,37 @@ def sample_contract() -> Path:
 class _Reader(yaml.SafeLoader):
     """YAML as contracts mean it: YAML 1.2's plain values, and no key twice.
 
-    YAML 1.1 reads 4:30 as 270, 010 as 8, NO as false, and 2013-02-30 not at all; here these stay the text that was written.
+    YAML 1.1 reads 4:30 as 270, 010 as 8, NO as false, and fails at 2013-02-30.
     """
-
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # none of the inherited ones
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node: yaml.MappingNode = super().compose_mapping_node(anchor)
         seen = set()
-        for key, _ in node.value:
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if key.value in seen:
                 raise yaml.composer.ComposerError(
                     "while reading a mapping", node.start_mark, f"{key.value} is there twice", key.start_mark
                 )
-            if isinstance(key.value, str):
-                seen.add(key.value)
+            seen.add(key.value)
         return node
 
 
-for _tag, _form, _first in (
-    ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
-    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
-    ("int", r"^[-+]?[0-9]+$", list("-+0123456789")),
+# Tag, form and first characters of the plain values that aren't text.
+PLAIN: tuple[tuple[str, re.Pattern[str], list[str]], ...] = (
+    ("null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""]),
+    ("bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")),
+    ("int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789")),
     (
         "float",
-        r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$",
+        re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$"),
         list("-+.0123456789"),
     ),
-    ("merge", r"^<<$", ["<"]),
-):
-    _Reader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_form), _first)
-_Reader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node)))
+    ("merge", re.compile(r"^<<$"), ["<"]),
+)
+_Reader.yaml_implicit_resolvers = {}  # none of the inherited ones
+for _tag, _form, _first in PLAIN:
+    _Reader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", _form, _first)
+_Reader.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(node.value))
 
 
 def _plain(value: Any) -> Any:

@@ -240,10 +240,12 @@ def test_two_measures_of_one_name(airline: Any) -> None:
 
 
 def test_components_in_a_circle(airline: Any) -> None:
-    error = refused(airline, "CP206", contract(airline, {"formula": LEG}, edges=[
+    document = contract(airline, {"formula": LEG}, edges=[
         {"kind": "DEPENDS_ON", "from": "overtime", "to": "premium"},
         {"kind": "DEPENDS_ON", "from": "premium", "to": "overtime"},
-    ]))  # fmt: skip
+    ])  # fmt: skip
+    document["components"] = [{"type": t, "name": t, "order": 1} for t in ("overtime", "premium")]
+    error = refused(airline, "CP206", document)
     assert "→" in str(error)
 
 

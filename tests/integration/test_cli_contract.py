@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from crewpay_sync.cli.contract import as_yaml
 from crewpay_sync.database import Target
 from crewpay_sync.importers.contract import read_contract
 from crewpay_sync.tenants import ensure_enterprise, ensure_standard_logins
@@ -163,6 +164,7 @@ BAD: dict[str, tuple[str | bytes | None, str, int, str]] = {
     "an unknown anchor": ("terms: [{code: X_1, applies_to: *pilots}]\n", "CP925", 2, "line 1, column 33"),
     "half a JSON": ('{"terms": [{"code": "X_1"', "CP925", 2, "line 1, column 26"),
     "a key twice": (f"terms: [{{{TERM}, formula: {{type: minimum_duty, hours: 4, hours: 5}}}}]\n", "CP925", 2, "hours is there twice"),
+    "a list as key": ("terms: [{? [a, b] : c}]\n", "CP925", 2, "line 1, column 11"),
     "a tag": ('terms: !!python/object/apply:os.system ["true"]\n', "CP925", 2, "line 1, column 8"),
     "Latin-1": (b"terms: [{title: \"Vuelo a\xe9reo\"}]\n", "CP925", 2, "position 24"),
     "an unknown part": ("terms: []\nsenarios: []\n", "CP202", 4, "at $.senarios"),
@@ -216,7 +218,9 @@ def test_a_test_compiles_what_no_example_needs(
     file = tmp_path / "contract.yaml"
     file.write_text(str(BAD["an unknown fact"][0]), encoding="utf-8")
     assert crewpay("test", file).stderr.startswith("CP203: term X_1: ")
-    file.write_text(file.read_text(encoding="utf-8").replace("weather", "crew.contract_type"), encoding="utf-8")
+    file.write_text(
+        file.read_text(encoding="utf-8").replace("weather", "crew.contract_type"), encoding="utf-8"
+    )
     done = crewpay("test", file)
     assert (done.returncode, done.stderr[:17]) == (0, "the terms compile"), done.stderr
 
@@ -230,6 +234,17 @@ def test_plain_values_are_what_was_written(tmp_path: Path) -> None:
     assert read_contract(file)["terms"] == [
         {"a": "4:30", "b": 10, "c": "NO", "d": "2013-03-01", "e": 0.5, "f": -3, "g": True, "h": None}
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["08", "41", "1e3", "4:30", "NO", "2013-03-01", "true", "~", "0.5", "<<", "", "1_000", "# no", "a: b"],
+)
+def test_text_is_exported_as_text(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "contract.yaml"
+    document = {"terms": [{"code": text, "formula": {"type": "delay_pay", "codes": [text]}}]}
+    file.write_text(as_yaml(document), encoding="utf-8")
+    assert read_contract(file) == document
 
 
 def test_the_compiled_statements_are_printed_and_explained(
