@@ -164,7 +164,7 @@ BAD: dict[str, tuple[str | bytes | None, str, int, str]] = {
     "an unknown anchor": ("terms: [{code: X_1, applies_to: *pilots}]\n", "CP925", 2, "line 1, column 33"),
     "half a JSON": ('{"terms": [{"code": "X_1"', "CP925", 2, "line 1, column 26"),
     "a key twice": (f"terms: [{{{TERM}, formula: {{type: minimum_duty, hours: 4, hours: 5}}}}]\n", "CP925", 2, "hours is there twice"),
-    "a list as key": ("terms: [{? [a, b] : c}]\n", "CP925", 2, "line 1, column 11"),
+    "a list as key": ("terms: [{? [a, b] : c}]\n", "CP925", 2, "line 1, column 12"),
     "a tag": ('terms: !!python/object/apply:os.system ["true"]\n', "CP925", 2, "line 1, column 8"),
     "Latin-1": (b"terms: [{title: \"Vuelo a\xe9reo\"}]\n", "CP925", 2, "position 24"),
     "an unknown part": ("terms: []\nsenarios: []\n", "CP202", 4, "at $.senarios"),
