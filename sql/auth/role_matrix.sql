@@ -443,6 +443,7 @@ from (values
   ('function', 'review.run_claims', '{crewpay_admin,crewpay_jobs,crewpay_payroll,crewpay_service}', 'execute'),
   ('function', 'review.runs_of_results', '{crewpay_definer}', 'execute'),
   ('function', 'review.setting', '{crewpay_definer}', 'execute'),
+  ('function', 'review.setting_defects', '{crewpay_definer}', 'execute'),
   ('function', 'review.severity_of', '{crewpay_definer}', 'execute'),
   ('function', 'review.subject_key', '{crewpay_definer}', 'execute'),
   ('function', 'review.submit_claim', '{crewpay_admin,crewpay_crew,crewpay_payroll,crewpay_service}', 'execute'),
