@@ -14,17 +14,22 @@ from psycopg.rows import dict_row
 
 from crewpay_sync.cli.pay import (
     Row,
+    Span,
     When,
     choose_enterprise,
     chosen_periods,
+    crew_keys,
     enterprise_option,
+    one_snapshot,
     open_database,
+    parse_periods,
     parse_when,
     pay,
     rows,
+    spinner,
 )
 from crewpay_sync.importers.queries import query
-from crewpay_sync.output import FINDINGS, CrewPayError, json_option, print_json, print_table, say
+from crewpay_sync.output import FINDINGS, USAGE, CrewPayError, json_option, print_json, print_table, say
 from crewpay_sync.tenants import act_as
 
 login_option = click.option("--as", "role", metavar="WHO", help="Act as the enterprise's login <slug>_WHO.")
@@ -36,8 +41,8 @@ def asked(conn: psycopg.Connection[Any], name: str, **values: Any) -> list[Row]:
         return cursor.execute(query("books", name), values).fetchall()
 
 
-def covered(conn: psycopg.Connection[Any], when: When) -> list[Row]:
-    """The periods of a month or day, whatever their state. CP214 when there is none."""
+def covered(conn: psycopg.Connection[Any], when: When | Span) -> list[Row]:
+    """The periods of a month, day or span, whatever their state. CP214 when there is none."""
     found = [p for p in rows(conn, "periods") if when.covers(p)]
     if not found:
         raise CrewPayError(
@@ -51,24 +56,26 @@ def named(period: Row) -> str:
 
 
 @pay.command()
-@click.argument("period", type=parse_when, metavar="PERIOD")
+@click.argument("period", type=parse_periods, metavar="PERIOD")
+@click.option("--all", "every", is_flag=True, help="Also replaced runs, and those of back pay.")
 @enterprise_option
 @json_option
-def verify(period: When, enterprise: str | None, as_json: bool) -> None:
+def verify(period: Span, every: bool, enterprise: str | None, as_json: bool) -> None:
     """Compute the run of PERIOD again, from facts and terms as of the run, and compare line by line.
 
-    PERIOD is a month (2013-01: all its periods) or a day. Exit code 1: something differs.
+    PERIOD is a month (2013-01: all its periods), a day, or a span (2013-01..2013-12). Exit code 1: something differs.
     """
     done: list[Row] = []
     with closing(open_database()) as conn:
         slug = choose_enterprise(conn, enterprise)
         with act_as(conn, slug, "payroll"):
             for found in covered(conn, period):
-                for run in asked(conn, "run_of_period", period=found["id"]):
-                    findings = asked(conn, "verify", run=run["id"])
+                for run in asked(conn, "runs_of_period", period=found["id"], every=every):
+                    with spinner(f"verify {named(found)}"):
+                        findings = asked(conn, "verify", run=run["id"])
                     done.append({
-                        "period": named(found), "crew": run["crew_count"], "lines": run["line_count"], "amount": run["total_amount"],
-                        "differences": len(findings), "run_id": run["id"], "findings": findings,
+                        "period": named(found), "kind": run["kind"], "as_of": run["as_of"], "crew": run["crew_count"], "lines": run["line_count"],
+                        "amount": run["total_amount"], "differences": len(findings), "run_id": run["id"], "findings": findings,
                     })  # fmt: skip
     if not done:
         raise CrewPayError("CP311", f"no run of {period} is published", hint="Run it: crewpay pay run")
@@ -76,7 +83,8 @@ def verify(period: When, enterprise: str | None, as_json: bool) -> None:
     if as_json:
         print_json(done, status="findings" if wrong else "ok", enterprise=slug)
     else:
-        print_table(done, columns=["period", "crew", "lines", "amount", "differences"])
+        kinds = ["kind", "as_of"] if every else []
+        print_table(done, columns=["period", *kinds, "crew", "lines", "amount", "differences"])
         for each in done:
             if each["findings"]:
                 click.echo("")
@@ -99,18 +107,32 @@ def verify(period: When, enterprise: str | None, as_json: bool) -> None:
 def diff(
     period: When, first: UUID | None, second: UUID | None, enterprise: str | None, as_json: bool
 ) -> None:
-    """Say why two runs of PERIOD differ: by crew member, component and cause (fact, rate, term, rule graph, adjustment)."""
+    """Say why two runs of PERIOD differ: by crew member, component and cause.
+
+    PERIOD is a month or a day. Causes: fact, rate, term, rule graph, override, adjustment; engine where equal inputs gave
+    other amounts.
+    """
     done: list[Row] = []
+    compared = 0
     with closing(open_database()) as conn:
         slug = choose_enterprise(conn, enterprise)
         with act_as(conn, slug, "payroll"):
-            for found in covered(conn, period):
+            periods = covered(conn, period)
+            if (first or second) and len(periods) > 1:
+                raise click.UsageError(f"{period} has several periods: name the one of the runs by a day")
+            for found in periods:
                 runs = [run["id"] for run in asked(conn, "last_runs", period=found["id"])]
                 pair = (first or (runs[0] if runs else None), second or (runs[-1] if runs else None))
                 if None in pair or pair[0] == pair[1]:
                     say(f"{named(found)}: there are no two runs to compare")
                     continue
+                compared += 1
                 done += [{"period": named(found), **row} for row in asked(conn, "diff", first=pair[0], second=pair[1])]  # fmt: skip
+    if not compared:
+        raise CrewPayError(
+            "CP311", f"nothing of {period} was run twice",
+            hint="Name two runs with --first and --second: select id, kind, as_of from pay.pay_runs.",
+        )  # fmt: skip
     if as_json:
         print_json(done, enterprise=slug)
     else:
@@ -144,9 +166,19 @@ def project(period: When | None, enterprise: str | None, as_json: bool) -> None:
         )  # fmt: skip
 
 
+def denied(conn: psycopg.Connection[Any], subject: UUID, reason: str | None, what: str) -> str:
+    """Denies, or withdraws, what waits for a decision; its new state. CP314 when it waits no more."""
+    told = asked(conn, "deny", subject=subject, reason=reason)
+    if not told:
+        raise CrewPayError(
+            "CP314", f"{what} is decided already", hint="Only what is proposed is decided: add --list to see."
+        )
+    return str(told[0]["state"])
+
+
 @pay.command()
-@click.argument("periods", nargs=-1, type=parse_when, metavar="[PERIOD]...")
-@click.option("--reason", metavar="TEXT", help="Why.")
+@click.argument("periods", nargs=-1, type=parse_periods, metavar="[PERIOD]...")
+@click.option("--reason", metavar="TEXT", help="Why: the statement of those who are paid says it.")
 @click.option("--with-rates", is_flag=True, help="Take hourly rates of crew members as they are now.")
 @click.option("--list", "listing", is_flag=True, help="List back pay instead.")
 @click.option("--approve", type=int, metavar="NO", help="Approve back pay of that number.")
@@ -158,7 +190,7 @@ def project(period: When | None, enterprise: str | None, as_json: bool) -> None:
 @login_option
 @json_option
 def retro(
-    periods: tuple[When, ...],
+    periods: tuple[Span, ...],
     reason: str | None,
     with_rates: bool,
     listing: bool,
@@ -171,13 +203,17 @@ def retro(
 ) -> None:
     """Compute closed periods again by the terms and facts now known, and propose what is owed.
 
-    PERIOD is a month or a day; without any, the periods that corrections have queued. Another person approves:
-    --approve NO pays what is owed as adjustments of an open period; what was paid too much becomes a proposed
-    recovery (crewpay pay recoveries).
+    PERIOD is a month, a day or a span (2013-01..2013-12); without any, the periods that corrections have queued.
+    Another person approves: --approve NO pays what is owed as adjustments of an open period; what was paid too much
+    becomes a proposed recovery (crewpay pay recoveries). Who asked withdraws; --as admin --withdraw NO denies.
     """
     number = approve if approve is not None else withdraw
     if sum((listing, approve is not None, withdraw is not None, bool(periods))) > 1:
         raise click.UsageError("periods, --list, --approve or --withdraw: one of them")
+    if pay_in is not None and approve is None:
+        raise click.UsageError("--pay-in says where --approve pays")
+    if with_rates and (listing or number is not None):
+        raise click.UsageError("--with-rates is for asking")
     with closing(open_database()) as conn:
         slug = choose_enterprise(conn, enterprise)
         with act_as(conn, slug, role or ("admin" if approve is not None else "payroll")) as login:
@@ -185,9 +221,10 @@ def retro(
                 done = asked(conn, "retros")
             elif number is None:
                 keys = [p["id"] for when in periods for p in covered(conn, when)] or None
-                made = asked(
-                    conn, "retro", periods=keys, reason=reason or "terms and facts as they are known now", with_rates=with_rates
-                )[0]  # fmt: skip
+                with spinner("back pay"), one_snapshot(conn):
+                    made = asked(
+                        conn, "retro", periods=keys, reason=reason or "terms and facts as they are known now", with_rates=with_rates
+                    )[0]  # fmt: skip
                 done = asked(conn, "back_pay", retro=made["id"])
                 say(f"back pay {made['retro_no']}: {made['state']}")
             else:
@@ -199,50 +236,80 @@ def retro(
                     done = asked(conn, "approve_retro", retro=key[0]["id"], period=into["id"], reason=reason)
                     done = [{"retro_no": number, "state": done[0]["state"], "paid_in": named(into)}]
                 else:
-                    told = asked(conn, "deny_retro", subject=key[0]["id"], reason=reason)
-                    done = [{"retro_no": number, "state": told[0]["state"] if told else "decided already"}]
+                    done = [{"retro_no": number, "state": denied(conn, key[0]["id"], reason, f"back pay {number}")}]  # fmt: skip
     if as_json:
         print_json(done, enterprise=slug, login=login)
     else:
         print_table(done)
 
 
+def recoveries_of(conn: psycopg.Connection[Any], employee: str | None, period: When | None) -> list[Row]:
+    """Recoveries of a crew member, or all; of a period that was paid too much, or of any."""
+    keys = None if period is None else [p["id"] for p in covered(conn, period)]
+    return asked(conn, "recoveries", employee=employee, periods=keys)
+
+
+def waiting_recovery(conn: psycopg.Connection[Any], employee: str, period: When | None) -> Row:
+    """The one recovery of a crew member that waits. CP311 when there is none, and when there are several."""
+    found = [r for r in recoveries_of(conn, employee, period) if r["state"] == "PROPOSED"]
+    if not found:
+        raise CrewPayError(
+            "CP311", f"no recovery of {employee} waits", hint="List them: crewpay pay recoveries"
+        )
+    if len(found) > 1:
+        listed = ", ".join(f"{r['amount']} of {named(r)}" for r in found)
+        raise CrewPayError(
+            "CP311", f"several recoveries of {employee} wait", detail=f"{listed}.",
+            hint="Say which with --of PERIOD.", exit_code=USAGE,
+        )  # fmt: skip
+    return found[0]
+
+
 @pay.command()
 @click.argument("employee", required=False)
+@click.option("--of", "period", type=parse_when, metavar="PERIOD", help="The one of this period that was paid too much.")  # fmt: skip
 @click.option("--approve", multiple=True, type=parse_when, metavar="PERIOD", help="Take an instalment in this open period; may be repeated.")  # fmt: skip
+@click.option("--deny", is_flag=True, help="It stays paid; give --reason.")
 @click.option("--reason", metavar="TEXT", help="The approver's own words.")
 @enterprise_option
 @login_option
 @json_option
 def recoveries(
     employee: str | None,
+    period: When | None,
     approve: tuple[When, ...],
+    deny: bool,
     reason: str | None,
     enterprise: str | None,
     role: str | None,
     as_json: bool,
 ) -> None:
-    """List what was paid too much and is proposed to be recovered; approve the plan of EMPLOYEE.
+    """List what was paid too much; approve the plan to recover it from EMPLOYEE, or deny it.
 
-    crewpay pay recoveries E001 --approve 2013-03 --approve 2013-04 takes it back in two instalments.
+    crewpay pay recoveries E001 --approve 2013-03 --approve 2013-04 takes it back in two instalments. Both are decided
+    by another person than who asked for the back pay, and act as the administrator's login.
     """
-    if approve and employee is None:
+    if (approve or deny) and employee is None:
         raise click.UsageError("whose recovery? Give EMPLOYEE")
+    if approve and deny:
+        raise click.UsageError("--approve or --deny, not both")
     with closing(open_database()) as conn:
         slug = choose_enterprise(conn, enterprise)
-        with act_as(conn, slug, role or ("admin" if approve else "payroll")) as login:
-            done = asked(conn, "recoveries", employee=employee)
-            if approve:
-                waiting = [r for r in done if r["state"] == "PROPOSED"]
-                if not waiting:
-                    raise CrewPayError("CP311", f"no recovery of {employee} waits", hint="List them: crewpay pay recoveries")  # fmt: skip
-                keys = [p["id"] for when in approve for p in chosen_periods(conn, when)]
-                asked(conn, "approve_recovery", recovery=waiting[0]["id"], periods=keys, reason=reason)
-                done = asked(conn, "recoveries", employee=employee)
+        with act_as(conn, slug, role or ("admin" if approve or deny else "payroll")) as login:
+            if employee is not None:
+                crew_keys(conn, [employee])
+            if approve or deny:
+                found = waiting_recovery(conn, str(employee), period)
+                if deny:
+                    denied(conn, found["id"], reason, f"the recovery of {employee}")
+                else:
+                    keys = [p["id"] for when in approve for p in chosen_periods(conn, when)]
+                    asked(conn, "approve_recovery", recovery=found["id"], periods=keys, reason=reason)
+            done = recoveries_of(conn, employee, period)
     if as_json:
         print_json(done, enterprise=slug, login=login)
     else:
-        print_table(done, columns=["employee_id", "retro_no", "amount", "instalments", "state"])
+        print_table(done, columns=["employee_id", "retro_no", "start_date", "end_date", "amount", "instalments", "state", "taken_back"])  # fmt: skip
 
 
 @pay.command()
@@ -253,13 +320,17 @@ def recoveries(
 def export(period: When, by_line: bool, enterprise: str | None, as_json: bool) -> None:
     """Write the results of PERIOD as CSV, for a payroll system.
 
-    PERIOD is a month (2013-01: all its periods) or a day. validated_at says when a result was approved.
+    PERIOD is a month (2013-01: all its periods) or a day. validated_at says when a result was approved; that some are
+    not yet is said on stderr.
     """
     with closing(open_database()) as conn:
         slug = choose_enterprise(conn, enterprise)
         with act_as(conn, slug, "payroll"):
             keys = [p["id"] for p in covered(conn, period)]
             done = asked(conn, "export_lines" if by_line else "export_results", periods=keys)
+            unapproved = asked(conn, "unapproved", periods=keys)[0]["results"]
+    if unapproved:
+        say(f"{unapproved} results are not approved: crewpay pay approve")
     if as_json:
         print_json(done, enterprise=slug)
         return

@@ -36,7 +36,7 @@ def asked(conn: psycopg.Connection[Any], name: str, **values: Any) -> list[Row]:
         return cursor.execute(query("overrides", name), values).fetchall()
 
 
-@pay.command()
+@pay.command(context_settings={"ignore_unknown_options": True})
 @click.argument("employee")
 @click.argument("component", type=click.Choice(COMPONENTS))
 @click.argument("amount", type=parse_amount)
@@ -44,7 +44,7 @@ def asked(conn: psycopg.Connection[Any], name: str, **values: Any) -> list[Row]:
 @click.option("--reason", required=True, metavar="TEXT", help="Why; the statement says it.")
 @click.option(
     "--line",
-    nargs=3,
+    type=(str, str, int),
     metavar="TERM LEVEL NODE",
     help="Only this line, as crewpay pay export --lines names it.",
 )
@@ -57,7 +57,7 @@ def override(
     amount: Decimal,
     period: When | None,
     reason: str,
-    line: tuple[str, str, str] | None,
+    line: tuple[str, str, int] | None,
     enterprise: str | None,
     role: str | None,
     as_json: bool,
@@ -77,10 +77,11 @@ def override(
                 conn, "override", crew_member=keys and keys[0], period=found["id"], component=component, amount=amount,
                 reason=reason, term=term, level=level, node=node,
             )  # fmt: skip
+    told = {"employee_id": employee, "period": f"{found['start_date']} to {found['end_date']}", **done[0]}
     if as_json:
-        print_json(done[0], enterprise=slug, login=login)
+        print_json(told, enterprise=slug, login=login)
     else:
-        print_table(done)
+        print_table([told])
 
 
 @pay.command()

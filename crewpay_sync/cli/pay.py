@@ -63,6 +63,33 @@ def parse_when(text: str) -> When:
     raise click.BadParameter(f"{text!r} is neither a month (2013-01) nor a day (2013-01-16)")
 
 
+@dataclass(frozen=True)
+class Span:
+    """What PERIOD means where several may be named: all periods from one month or day to another."""
+
+    first: When
+    last: When
+
+    def covers(self, period: Row) -> bool:
+        month = period["month"] or period["contract_month"]
+        return bool(
+            (month if self.first.whole_month else period["end_date"]) >= self.first.day
+            and (month if self.last.whole_month else period["start_date"]) <= self.last.day
+        )
+
+    def __str__(self) -> str:
+        return str(self.first) if self.first == self.last else f"{self.first}..{self.last}"
+
+
+def parse_periods(text: str) -> Span:
+    """2013-01, 2013-01-16, or from one to another: 2013-01..2013-12."""
+    first, dots, last = text.partition("..")
+    span = Span(parse_when(first), parse_when(last if dots else first))
+    if span.last.day < span.first.day:
+        raise click.BadParameter(f"{text!r} ends before it begins")
+    return span
+
+
 def parse_month(text: str) -> When:
     """2013-01; a statement is of a month, with all its periods."""
     when = parse_when(text)
@@ -178,16 +205,13 @@ def crew_keys(conn: psycopg.Connection[Any], employees: Sequence[str]) -> list[U
     return [row["id"] for row in found]
 
 
-def run_on_one_snapshot(
-    conn: psycopg.Connection[Any], period: UUID, crew: list[UUID] | None, *, refresh: bool = False
-) -> Row:
-    """One pay.run() or pay.refresh() that reads every fact as of one moment; CP210 when another run got in between."""
+@contextmanager
+def one_snapshot(conn: psycopg.Connection[Any]) -> Iterator[None]:
+    """A transaction that reads every fact as of one moment; CP210 when another run got in between."""
     conn.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
     try:
         with conn.transaction():
-            if refresh:
-                return rows(conn, "refresh", {"period": period})[0]
-            return rows(conn, "run", {"period": period, "crew": crew})[0]
+            yield
     except psycopg.errors.SerializationFailure as error:
         raise CrewPayError(
             "CP210", "another run of this pay period finished in between", hint="Run again."
@@ -195,6 +219,16 @@ def run_on_one_snapshot(
     finally:
         if not conn.closed:
             conn.set_isolation_level(None)
+
+
+def run_on_one_snapshot(
+    conn: psycopg.Connection[Any], period: UUID, crew: list[UUID] | None, *, refresh: bool = False
+) -> Row:
+    """One pay.run() or pay.refresh() as of one moment."""
+    with one_snapshot(conn):
+        if refresh:
+            return rows(conn, "refresh", {"period": period})[0]
+        return rows(conn, "run", {"period": period, "crew": crew})[0]
 
 
 def run_period(

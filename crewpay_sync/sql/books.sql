@@ -1,9 +1,11 @@
--- name: run_of_period
--- The run whose results a period has.
-select r.id, r.as_of, r.total_amount, r.crew_count, r.line_count
+-- name: runs_of_period
+-- The run whose results a period has; or every run that pays something, replaced ones too.
+select r.id, r.kind, r.as_of, r.total_amount, r.crew_count, r.line_count
 from pay.pay_runs r
 where r.enterprise_id = auth.enterprise_id() and r.pay_period_id = %(period)s
-  and r.kind = 'REGULAR' and r.state = 'published' and r.whole_period;
+  and (r.kind = 'REGULAR' and r.state = 'published' and r.whole_period
+    or %(every)s and r.kind in ('REGULAR', 'RETRO') and r.state in ('published', 'superseded'))
+order by r.finished_at;
 
 -- name: verify
 select v.kind, v.employee_id, v.term_code, v.level, v.node, v.stored, v.recomputed, v.detail
@@ -52,20 +54,26 @@ order by r.retro_no;
 -- name: approve_retro
 select r.id, r.retro_no, r.state from pay.approve_retro(%(retro)s, %(period)s, %(reason)s) as r;
 
--- name: deny_retro
+-- name: deny
 select a.state
 from pay.approvals w
 cross join lateral pay.deny_approval(w.id, %(reason)s) as a
 where w.enterprise_id = auth.enterprise_id() and w.subject_id = %(subject)s and w.state = 'PENDING';
 
 -- name: recoveries
-select r.id, m.employee_id, r.amount, r.instalments, r.state, t.retro_no
+select r.id, m.employee_id, t.retro_no, p.start_date, p.end_date, r.amount, r.instalments, r.state,
+  (select coalesce(-sum(a.amount), 0)
+    from pay.recovery_instalments i
+    join pay.adjustments a on a.enterprise_id = i.enterprise_id and a.source = 'RECOVERY' and a.source_id = i.id and a.state = 'PAID'
+    where i.enterprise_id = r.enterprise_id and i.recovery_id = r.id) as taken_back
 from pay.recoveries r
 join crew.crew_members m on m.enterprise_id = r.enterprise_id and m.id = r.crew_member_id
 join pay.retro_results s on s.enterprise_id = r.enterprise_id and s.id = r.retro_result_id
 join pay.retros t on t.enterprise_id = s.enterprise_id and t.id = s.retro_id
+join pay.pay_periods p on p.enterprise_id = s.enterprise_id and p.id = s.pay_period_id
 where r.enterprise_id = auth.enterprise_id() and (%(employee)s::text is null or m.employee_id = %(employee)s)
-order by m.employee_id, t.retro_no;
+  and (%(periods)s::uuid[] is null or s.pay_period_id = any (%(periods)s))
+order by m.employee_id, t.retro_no, p.start_date;
 
 -- name: approve_recovery
 select r.id, r.amount, r.instalments, r.state from pay.approve_recovery(%(recovery)s, %(periods)s, %(reason)s) as r;
@@ -91,6 +99,11 @@ join pay.pay_periods p on p.enterprise_id = v.enterprise_id and p.id = v.pay_per
 join platform.enterprises e on e.id = v.enterprise_id
 where v.enterprise_id = auth.enterprise_id() and v.pay_period_id = any (%(periods)s)
 order by p.start_date, m.employee_id;
+
+-- name: unapproved
+select count(*) as results
+from pay.pay_calculations v
+where v.enterprise_id = auth.enterprise_id() and v.pay_period_id = any (%(periods)s) and v.validated_at is null;
 
 -- name: export_lines
 select m.employee_id, p.start_date, p.end_date, e.currency, l.line_no, l.component, l.term_code, l.label, l.level, l.node, l.quantity, l.amount

@@ -18,6 +18,14 @@ values
     'Your appeal of claim {claim} was received on {submitted_at}. Somebody who had no part in the decision will look at it.'),
   ('PAY_STATEMENT', 'statement_ready', 'Your pay statement for {period}',
     'Your pay for {period} is {amount}. Every amount is explained in your statement.'),
+  ('PAY_STATEMENT', 'back_pay', 'Back pay for {period}',
+    'You are owed {amount} more for {period} ({what}). It is part of your pay for {paid_in}. Reason: {reason}'),
+  ('DISCREPANCY', 'overpaid', 'You were paid too much for {period}',
+    'You were paid {amount} too much for {period} ({what}). Nothing is deducted before a plan is approved, and you will be told of it. Reason: {reason}'),
+  ('DISCREPANCY', 'recovery_agreed', '{amount} are taken back',
+    'The {amount} that you were paid too much for {period} are taken back: {plan}.'),
+  ('DISCREPANCY', 'recovery_dropped', '{amount} are not taken back',
+    'The {amount} that you were paid too much for {period} stay paid: {reason}'),
   ('SYSTEM', 'announcement', '{title}', '{message}')
 on conflict (notification_type, event) do update
   set title = excluded.title,

@@ -453,20 +453,49 @@ comment on function pay.mark_adjustments_paid(pay.pay_runs) is
 'Adjustments among the lines of a run are paid; what was booked while it ran waits for the next.
 p_run: a run whose results stand.';
 
+create or replace function pay.period_text(p_period pay.pay_periods)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+return case when p_period.start_date = p_period.contract_month and p_period.end_date = (p_period.contract_month + interval '1 month')::date - 1
+  then to_char(p_period.contract_month, 'YYYY-MM') else concat_ws(' to ', p_period.start_date, p_period.end_date) end;
+comment on function pay.period_text(pay.pay_periods) is 'A pay period in words: its month, or its first and last day.
+p_period: the period.';
+
+-- Of what back pay is made up: 'flight pay 30.00, premium 2.50'.
+create or replace function pay.back_pay_text(p_result uuid)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select string_agg(format('%s %s', replace(c.component::text, '_', ' '), c.amount), ', ' order by c.component)
+  from (
+    select i.component, sum(i.amount) as amount
+    from pay.retro_items as i
+    where i.enterprise_id = auth.enterprise_id() and i.retro_result_id = p_result
+    group by i.component
+    having sum(i.amount) <> 0
+  ) as c
+$$;
+comment on function pay.back_pay_text(uuid) is 'The components of what back pay found for a crew member and period, in words.
+p_result: pay.retro_results.id.';
+
 create or replace function pay.adjustment_text(p_adjustment pay.adjustments)
 returns text
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select concat_ws(' ',
+  select concat_ws(': ', concat_ws(' ',
     case p_adjustment.source when 'MANUAL' then 'manual' when 'CLAIM' then 'claim' when 'RETRO' then 'back pay'
       when 'RECOVERY' then 'recovery of an overpayment' else 'automatic correction' end,
-    (select 'of ' || case when p.start_date = p.contract_month and p.end_date = (p.contract_month + interval '1 month')::date - 1
-        then to_char(p.contract_month, 'YYYY-MM') else concat_ws(' to ', p.start_date, p.end_date) end
+    (select 'of ' || pay.period_text(p)
       from pay.pay_periods as p
       where p.enterprise_id = p_adjustment.enterprise_id and p.id = p_adjustment.of_period_id),
-    replace(p_adjustment.of_component::text, '_', ' '))
+    replace(p_adjustment.of_component::text, '_', ' ')),
+    case when p_adjustment.source = 'RETRO' then pay.back_pay_text(p_adjustment.source_id) end)
 $$;
 comment on function pay.adjustment_text(pay.adjustments) is 'Where an adjustment comes from, in words.
 p_adjustment: the adjustment.';

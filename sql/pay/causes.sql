@@ -61,7 +61,12 @@ begin
     perform pay.cost_group(p_period, v_group.positions, p_generation, p_tokens);
   end loop;
   perform rules.lift_terms(p_period.enterprise_id);
-  execute 'insert into _steps (step, crew_member_id, component, cents) select $1, c.crew_member_id, c.component, sum(c.cents) from _costs as c group by c.crew_member_id, c.component'
+  -- A row of nobody's says that the step was taken: it may pay nobody anything.
+  execute $q$
+    insert into _steps (step, crew_member_id, component, cents)
+    select $1, c.crew_member_id, c.component, sum(c.cents) from _costs as c group by c.crew_member_id, c.component
+    union all
+    select $1, null, null, 0$q$
   using p_step;
 end
 $$;
@@ -124,7 +129,7 @@ begin
       where l.term_no < 0 and l.term_no = pay.override_term(parts.component)
     ) as o on true
     union all
-    select s.step || ' override', s.crew_member_id, (enum_range(null::pay.component))[-l.term_no], l.cents
+    select s.step || ' override', s.crew_member_id, pay.overridden_component(l.term_no), l.cents
     from sides as s
     cross join lateral unnest(s.line_term, s.line_cents) as l (term_no, cents)
     where l.term_no < 0$q$
@@ -146,9 +151,9 @@ comment on function pay.stage_sides(pay.pay_runs, pay.pay_runs) is
 'Puts the stored amounts of two runs into _steps as first and second; returns the crew members whose amounts differ.
 p_first_run, p_second_run: runs of one period.';
 
--- Takes the steps from the first run to the second. p_second_at and p_members say which facts the second has read.
+-- Takes the steps from the first run to the second.
 create or replace function pay.find_causes(
-  p_period pay.pay_periods, p_crew uuid[], p_first_run pay.pay_runs, p_second_run pay.pay_runs, p_second_at timestamptz, p_rates_at timestamptz, p_members_at timestamptz)
+  p_period pay.pay_periods, p_crew uuid[], p_first_run pay.pay_runs, p_second_run pay.pay_runs, p_second_at timestamptz)
 returns table (crew_member_id uuid, component pay.component, cause text, cents bigint)
 language plpgsql
 volatile
@@ -157,19 +162,22 @@ as $$
 declare
   v_tokens jsonb := pay.plan_tokens(p_period.enterprise_id, p_period, p_crew);
   -- Back pay leaves advances as the books have them.
-  v_kept jsonb := case when p_second_run.kind = 'RETRO'
+  v_kept jsonb := case when 'RETRO' in (p_first_run.kind, p_second_run.kind)
     then jsonb_build_object('@advances@', v_tokens -> '@advances@', '@keeps_advances@', v_tokens -> '@keeps_advances@') else '{}' end;
-  v_first jsonb := pay.tokens_as_of(v_tokens, p_period, p_first_run.as_of) || v_kept;
+  v_first jsonb := pay.tokens_of_run(v_tokens, p_period, p_first_run) || v_kept;
   v_second jsonb := pay.tokens_as_of(v_tokens, p_period, p_second_at) || v_kept;
+  v_members_at timestamptz := coalesce(p_second_run.members_as_of, p_second_run.as_of);
+  v_first_rates_at timestamptz := coalesce(p_first_run.rates_as_of, p_first_run.as_of);
+  v_rates_at timestamptz := coalesce(p_second_run.rates_as_of, p_second_run.as_of);
   v_terms jsonb := pay.terms_at(p_period.enterprise_id, p_first_run.as_of);
   v_terms_then jsonb := pay.terms_at(p_period.enterprise_id, p_second_run.as_of);
   v_rated jsonb := pay.terms_with_rates(v_terms, v_terms_then);
 begin
   perform pay.cost_step('0', p_period, v_terms, p_first_run.graph_generation, v_first);
-  v_second := v_second || jsonb_build_object('@members@', pay.members_sql(p_members_at, p_first_run.as_of));
+  v_second := v_second || jsonb_build_object('@members@', pay.members_sql(v_members_at, v_first_rates_at, p_second_at));
   perform pay.cost_step('1 fact', p_period, v_terms, p_first_run.graph_generation, v_second);
-  if p_rates_at <> p_first_run.as_of then
-    v_second := v_second || jsonb_build_object('@members@', pay.members_sql(p_members_at, p_rates_at));
+  if v_rates_at <> v_first_rates_at then
+    v_second := v_second || jsonb_build_object('@members@', pay.members_sql(v_members_at, v_rates_at, p_second_at));
     perform pay.cost_step('2 rate', p_period, v_terms, p_first_run.graph_generation, v_second);
   end if;
   if v_rated <> pay.terms_with_rates(v_terms, v_terms) then
@@ -188,7 +196,9 @@ begin
       from _steps as s
       where s.crew_member_id = any ($1) and s.component <> 'adjustment' and s.step not like '% override'
     ), taken as (
-      select distinct n.step from named as n
+      select s.step from _steps as s where s.crew_member_id is null
+      union
+      values (' first'), ('9 engine')
     ), amounts as (
       select t.step, k.crew_member_id, k.component, coalesce(sum(n.cents), 0)::bigint as cents
       from taken as t
@@ -220,11 +230,11 @@ begin
   using p_crew;
 end
 $$;
-comment on function pay.find_causes(pay.pay_periods, uuid[], pay.pay_runs, pay.pay_runs, timestamptz, timestamptz, timestamptz) is
+comment on function pay.find_causes(pay.pay_periods, uuid[], pay.pay_runs, pay.pay_runs, timestamptz) is
 'By crew member and component, in cents, what made the amounts of two runs of a period differ: fact, rate, term, rule graph, override, adjustment; engine
 where equal inputs gave other amounts.
-p_period: the period; p_crew: from pay.stage_sides(); p_first_run, p_second_run: the runs; p_second_at: when the facts of the second were on record;
-p_rates_at, p_members_at: the same of hourly rates of crew members, and of everything else about them.';
+p_period: the period; p_crew: from pay.stage_sides(); p_first_run, p_second_run: the runs; p_second_at: when the facts of the second were on record,
+infinity: now.';
 
 create or replace function pay.diff(p_first_run uuid, p_second_run uuid)
 returns table (employee_id text, crew_member_id uuid, component pay.component, cause text, first_amount numeric, second_amount numeric, difference numeric)
@@ -250,6 +260,11 @@ begin
       errcode = '22023',
       message = 'the two runs are of different periods',
       hint = 'Compare two runs of one period: select id, as_of from pay.pay_runs where pay_period_id = ….';
+  elsif v_first.kind not in ('REGULAR', 'RETRO') or v_second.kind not in ('REGULAR', 'RETRO') then
+    raise exception using
+      errcode = '22023',
+      message = 'only what pays is compared',
+      hint = 'Compare runs of kind REGULAR or RETRO: select id, kind, as_of from pay.pay_runs where pay_period_id = ….';
   end if;
   select p.* into v_period
   from pay.pay_periods as p
@@ -260,7 +275,7 @@ begin
   end if;
   return query execute $q$
     with causes as materialized (
-      select c.* from pay.find_causes($1, $2, $3, $4, $4.as_of, $4.as_of, $4.as_of) as c
+      select c.* from pay.find_causes($1, $2, $3, $4, $4.as_of) as c
     ), sides as (
       select s.crew_member_id, s.component, sum(s.cents) filter (where s.step like 'first%') as first_cents, sum(s.cents) filter (where s.step like 'second%') as second_cents
       from _steps as s
@@ -282,4 +297,5 @@ grant execute on function pay.diff(uuid, uuid) to crewpay_payroll, crewpay_admin
 comment on function pay.diff(uuid, uuid) is
 'Why two runs of one period differ, by crew member, component and cause (fact, rate, term, rule graph, override, adjustment; engine where equal inputs gave other
 amounts): amounts of the component in both runs, and the part of the difference that the cause made. Nothing is stored.
-p_first_run, p_second_run: finished runs of the caller''s enterprise. Raises 22023 (different periods), 42501, CP214 (unknown run).';
+p_first_run, p_second_run: finished runs of the caller''s enterprise, of kind REGULAR or RETRO. Raises 22023 (different periods, or another kind), 42501,
+CP214 (unknown run).';

@@ -419,6 +419,16 @@ begin
   update pay.retro_queue as q
   set settled_at = now(), settled_by_run = v_run.id
   where q.enterprise_id = v_period.enterprise_id and q.pay_period_id = v_period.id and q.settled_at is null and q.queued_at <= v_run.as_of;
+  -- What back pay has paid beside books that are others now is in these: somebody has to set it off.
+  insert into pay.retro_queue (enterprise_id, crew_member_id, pay_period_id, cause, queued_by)
+  select distinct s.enterprise_id, s.crew_member_id, s.pay_period_id, 'closed again after back pay', audit.actor()
+  from pay.retro_results as s
+  join pay.retros as r on r.enterprise_id = s.enterprise_id and r.id = s.retro_id and r.state = 'APPROVED'
+  join pay.pay_calculations as c
+    on c.enterprise_id = s.enterprise_id and c.crew_member_id = s.crew_member_id and c.pay_period_id = s.pay_period_id
+    and c.run_id is distinct from s.books_run_id
+  where s.enterprise_id = v_period.enterprise_id and s.pay_period_id = v_period.id
+  on conflict do nothing;
   return v_period;
 end
 $$;
@@ -427,7 +437,7 @@ revoke all on function pay.close_period(uuid) from public;
 grant execute on function pay.close_period(uuid) to crewpay_admin, crewpay_payroll;
 comment on function pay.close_period(uuid) is
 'OPEN or PROCESSING → CLOSED, when the period''s run is approved and nothing has changed since. From then on its facts change through
-crew.correct() only. Waits for sessions that are writing facts of the period.
+crew.correct() only. Waits for sessions that are writing facts of the period. Who got back pay of it, before it was reopened, is queued for it again.
 p_period: the period. Raises 42501, CP214, CP311 (no run), CP312 (not approved), CP313 (results changed), CP314 (not open), CP319 (facts changed).';
 
 create or replace function pay.mark_paid(p_period uuid)

@@ -10,6 +10,16 @@ return -array_position(enum_range(null::pay.component), p_component)::smallint;
 comment on function pay.override_term(pay.component) is 'The term number that lines of overrides cite.
 p_component: what is overridden.';
 
+create or replace function pay.overridden_component(p_term_no smallint)
+returns pay.component
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+return (enum_range(null::pay.component))[-p_term_no];
+comment on function pay.overridden_component(smallint) is 'The component that a line of an override is of; null for other lines.
+p_term_no: the term number that it cites.';
+
 -- In a run: the staged lines get what brings components and lines to the amounts set, lines first.
 create or replace function pay.stage_overrides(p_enterprise uuid, p_period uuid, p_ruleset uuid, p_at timestamptz)
 returns void

@@ -2,11 +2,11 @@
 -- is owed is paid, when a second person approves, as an adjustment of an open period, once. What was paid too much becomes a
 -- proposed recovery: never a silent deduction. Results of the closed periods stay.
 --
---   pay.retro() ──▶ PROPOSED ──pay.approve_retro()──▶ APPROVED: adjustments, and recoveries PROPOSED
+--   pay.retro() ──▶ PROPOSED ──pay.approve_retro()──▶ APPROVED: adjustments, and recoveries PROPOSED (recoveries.sql)
 --                      └──pay.deny_approval()──▶ DENIED, or WITHDRAWN by who asked
---   recovery    PROPOSED ──pay.approve_recovery()──▶ APPROVED: an adjustment for each instalment; or DENIED: it stays paid
 --
 -- Settled is settled: a back pay counts what earlier approved ones found, whether it was paid, recovered or, a recovery denied, left.
+-- What a claim or an adjustment of the period has made good beyond the books is not paid again either.
 
 -- The closed periods asked for, in order, held against being reopened and against another back pay.
 create or replace function pay.retro_periods(p_enterprise uuid, p_periods uuid[])
@@ -84,6 +84,39 @@ comment on function pay.settled_back_pay(uuid, uuid) is
 'What approved back pay has found for a period so far.
 p_enterprise: tenant; p_period: closed period.';
 
+-- What claims and adjustments (review.made_good) have paid beyond the books: what payroll posted less than they say is made good first,
+-- and no part of what the books lack.
+create or replace function pay.made_good(p_enterprise uuid, p_period uuid)
+returns table (crew_member_id uuid, component pay.component, amount numeric)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with good as (
+    select g.crew_member_id, g.component, sum(g.amount) as amount
+    from review.made_good(p_enterprise, p_period, null) as g
+    group by g.crew_member_id, g.component
+  ), posted as (
+    select p.crew_member_id, p.component, sum(p.amount) as amount
+    from pay.payroll_payments as p
+    where p.enterprise_id = p_enterprise and p.pay_period_id = p_period and p.crew_member_id in (select g.crew_member_id from good as g)
+    group by p.crew_member_id, p.component
+  )
+  select g.crew_member_id, g.component, g.amount - lacking.amount
+  from good as g
+  left join pay.pay_calculations as c on c.enterprise_id = p_enterprise and c.crew_member_id = g.crew_member_id and c.pay_period_id = p_period
+  cross join lateral (
+    select case when exists (select from posted as p where p.crew_member_id = g.crew_member_id) then greatest(0, coalesce(case g.component
+        when 'flight_pay' then c.flight_pay_amount when 'overtime' then c.overtime_amount when 'per_diem' then c.per_diem_amount
+        when 'premium' then c.premium_pay_amount when 'delay_pay' then c.delay_pay_amount when 'guarantee' then c.guarantee_amount end, 0)
+      - coalesce((select p.amount from posted as p where p.crew_member_id = g.crew_member_id and p.component = g.component), 0)) else 0 end as amount
+  ) as lacking
+  where g.amount > lacking.amount
+$$;
+comment on function pay.made_good(uuid, uuid) is
+'What was paid for a closed period beyond its books already, by claims and adjustments: crew member, component, amount.
+p_enterprise: tenant; p_period: closed period.';
+
 -- One period: computed again, and what differs from the books and earlier back pay put on record.
 create or replace function pay.retro_period(p_retro pay.retros, p_period pay.pay_periods)
 returns void
@@ -94,7 +127,6 @@ as $$
 declare
   v_books pay.pay_runs;
   v_run pay.pay_runs;
-  v_rates_at timestamptz;
   v_crew uuid[];
 begin
   select r.* into v_books
@@ -107,15 +139,20 @@ begin
       message = format('the pay period %s to %s has no results', p_period.start_date, p_period.end_date),
       hint = 'Leave it out: nothing was paid for it.';
   end if;
-  -- Rates that back pay has taken once, it keeps taking: else it would find them paid too much.
-  v_rates_at := case
-    when p_retro.with_rates or exists (
-      select from pay.retros as r
-      where r.enterprise_id = p_period.enterprise_id and r.state = 'APPROVED' and r.with_rates and p_period.id = any (r.periods))
-    then 'infinity' else v_books.as_of end;
   v_run := pay.new_run_aside(p_period, 'RETRO');
+  update pay.pay_runs as r
+  set members_as_of = v_books.as_of,
+    -- Rates that back pay has taken once, it keeps taking: else it would find them paid too much.
+    rates_as_of = case
+      when p_retro.with_rates or exists (
+        select from pay.retros as k
+        where k.enterprise_id = p_period.enterprise_id and k.state = 'APPROVED' and k.with_rates and p_period.id = any (k.periods))
+      then r.as_of else v_books.as_of end
+  where r.enterprise_id = v_run.enterprise_id and r.id = v_run.id
+  returning r.* into v_run;
   v_run := pay.compute_aside(v_run, p_period,
-    pay.plan_tokens(p_period.enterprise_id, p_period, null) || jsonb_build_object('@members@', pay.members_sql(v_books.as_of, v_rates_at)));
+    pay.plan_tokens(p_period.enterprise_id, p_period, null)
+      || jsonb_build_object('@members@', pay.members_sql(v_run.members_as_of, v_run.rates_as_of, 'infinity')));
   v_crew := pay.stage_sides(v_books, v_run);
   v_crew := array(
     select unnest(v_crew)
@@ -123,10 +160,19 @@ begin
     select s.crew_member_id from pay.settled_back_pay(p_period.enterprise_id, p_period.id) as s);
 
   execute $q$
-    with causes as materialized (
+    with found as materialized (
       select f.crew_member_id, f.component, f.cause, f.cents * 0.01 as amount
-      from pay.find_causes($1, $2, $3, $4, 'infinity', $5, $3.as_of) as f
+      from pay.find_causes($1, $2, $3, $4, 'infinity') as f
       where f.cause <> 'adjustment'
+    ), causes as (
+      select f.crew_member_id, f.component, f.cause, f.amount
+      from found as f
+      union all
+      select f.crew_member_id, f.component, 'made good', -least(sum(f.amount), g.amount)
+      from found as f
+      join pay.made_good($1.enterprise_id, $1.id) as g on g.crew_member_id = f.crew_member_id and g.component = f.component
+      group by f.crew_member_id, f.component, g.amount
+      having sum(f.amount) > 0
       union all
       select s.crew_member_id, s.component, s.cause, -s.amount
       from pay.settled_back_pay($1.enterprise_id, $1.id) as s
@@ -137,7 +183,7 @@ begin
       having sum(c.amount) <> 0
     ), results as (
       insert into pay.retro_results (enterprise_id, retro_id, pay_period_id, crew_member_id, run_id, books_run_id, amount)
-      select $1.enterprise_id, $6, $1.id, i.crew_member_id, $4.id,
+      select $1.enterprise_id, $5, $1.id, i.crew_member_id, $4.id,
         (select b.run_id from pay.pay_calculations as b
           where b.enterprise_id = $1.enterprise_id and b.crew_member_id = i.crew_member_id and b.pay_period_id = $1.id), sum(i.amount)
       from items as i
@@ -148,12 +194,27 @@ begin
     select $1.enterprise_id, r.id, i.component, i.cause, i.amount
     from items as i
     join results as r on r.crew_member_id = i.crew_member_id$q$
-  using p_period, v_crew, v_books, v_run, v_rates_at, p_retro.id;
+  using p_period, v_crew, v_books, v_run, p_retro.id;
 end
 $$;
 comment on function pay.retro_period(pay.retros, pay.pay_periods) is
 'Computes a closed period again and records what is owed beyond the books and earlier back pay.
 p_retro: the back pay; p_period: the period. Raises CP311 (no results), and what pay.run() raises of terms.';
+
+-- What waits and is seen is taken up before anything is computed: a correction that comes later waits for the next back pay.
+create or replace function pay.take_up_queue(p_retro pay.retros)
+returns void
+language sql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  update pay.retro_queue as q
+  set retro_id = p_retro.id
+  where q.enterprise_id = p_retro.enterprise_id and q.pay_period_id = any (p_retro.periods) and q.settled_at is null
+$$;
+comment on function pay.take_up_queue(pay.retros) is
+'What is queued for the periods of a back pay is taken up by it.
+p_retro: the back pay.';
 
 create or replace function pay.settle_queue(p_retro pay.retros)
 returns void
@@ -162,23 +223,19 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
   update pay.retro_queue as q
-  set settled_at = now(), settled_by_run = run.id
-  from (
-    select distinct on (r.pay_period_id) r.pay_period_id, r.id, r.as_of
-    from pay.pay_runs as r
-    where r.enterprise_id = p_retro.enterprise_id and r.kind = 'RETRO' and r.pay_period_id = any (p_retro.periods) and r.as_of = p_retro.requested_at
-    order by r.pay_period_id, r.started_at desc
-  ) as run
+  set settled_at = now(), settled_by_run = r.id
+  from pay.pay_runs as r
   where q.enterprise_id = p_retro.enterprise_id
-    and q.pay_period_id = run.pay_period_id
+    and q.retro_id = p_retro.id
     and q.settled_at is null
-    and q.queued_at <= run.as_of
+    and r.enterprise_id = q.enterprise_id and r.pay_period_id = q.pay_period_id and r.kind = 'RETRO' and r.as_of = p_retro.requested_at
 $$;
 comment on function pay.settle_queue(pay.retros) is
-'What was queued before a back pay computed its periods is settled by it.
+'What a back pay took up is settled.
 p_retro: the back pay.';
 
--- What a second person approves: who is owed what for which period, over exactly these books.
+-- What a second person approves: who is owed what for which period, over exactly these books, and beyond exactly this that was paid
+-- for them already. Of two proposals for one period only one can be approved.
 create or replace function pay.retro_hash(p_retro pay.retros)
 returns text
 language sql
@@ -186,7 +243,13 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
   select encode(sha256(convert_to(concat_ws('|', p_retro.id,
-    (select string_agg(concat_ws(':', p.id, pay.result_hash(p.enterprise_id, p.id)), ';' order by p.id)
+    (select string_agg(concat_ws(':', p.id, pay.result_hash(p.enterprise_id, p.id),
+        (select string_agg(concat_ws(':', b.crew_member_id, b.component, b.cause, b.amount), ';' order by b.crew_member_id, b.component, b.cause)
+          from pay.settled_back_pay(p.enterprise_id, p.id) as b),
+        (select string_agg(concat_ws(':', g.crew_member_id, g.component, g.amount), ';' order by g.crew_member_id, g.component)
+          from pay.made_good(p.enterprise_id, p.id) as g
+          where g.crew_member_id in (select s.crew_member_id from pay.retro_results as s where s.enterprise_id = p.enterprise_id and s.retro_id = p_retro.id))),
+        ';' order by p.id)
       from pay.pay_periods as p
       where p.enterprise_id = p_retro.enterprise_id and p.id = any (p_retro.periods) and p.status in ('CLOSED', 'PAID')),
     (select string_agg(concat_ws(':', s.id, s.crew_member_id, s.pay_period_id, s.amount, i.component, i.cause, i.amount), ';' order by s.id, i.component, i.cause)
@@ -195,7 +258,7 @@ as $$
       where s.enterprise_id = p_retro.enterprise_id and s.retro_id = p_retro.id)), 'UTF8')), 'hex')
 $$;
 comment on function pay.retro_hash(pay.retros) is
-'What an approval of back pay covers: its amounts, and the results of the closed periods that it rests on.
+'What an approval of back pay covers: its amounts, the results of the closed periods that it rests on, and what was made good of them before.
 p_retro: the back pay.';
 
 create or replace function pay.retro(
@@ -228,18 +291,20 @@ begin
       join pay.pay_periods as p on p.enterprise_id = q.enterprise_id and p.id = q.pay_period_id and p.status in ('CLOSED', 'PAID')
       where q.enterprise_id = p_enterprise and q.settled_at is null);
   end if;
+  v_periods := array(select distinct p.id from unnest(v_periods) as p (id));
   v_before := pay.because(v_reason);
   perform pay.retro_periods(p_enterprise, v_periods);
   insert into pay.retros (enterprise_id, periods, reason, with_rates, requested_by, requested_by_person)
   values (p_enterprise, v_periods, v_reason, p_with_rates, audit.actor(), v_person)
   returning * into v_retro;
+  perform pay.take_up_queue(v_retro);
   for v_period in
     select p.* from pay.pay_periods as p where p.enterprise_id = p_enterprise and p.id = any (v_periods) order by p.start_date
   loop
     perform pay.retro_period(v_retro, v_period);
   end loop;
 
-  if exists (select from pay.retro_results as s where s.enterprise_id = p_enterprise and s.retro_id = v_retro.id) then
+  if exists (select from pay.retro_results as s where s.enterprise_id = p_enterprise and s.retro_id = v_retro.id and s.amount <> 0) then
     perform pay.request_approval('RETRO', v_retro.id, pay.retro_hash(v_retro), v_reason);
   else
     perform pay.settle_queue(v_retro);
@@ -256,10 +321,11 @@ alter function pay.retro(uuid, uuid[], text, boolean) owner to crewpay_definer;
 revoke all on function pay.retro(uuid, uuid[], text, boolean) from public;
 grant execute on function pay.retro(uuid, uuid[], text, boolean) to crewpay_payroll, crewpay_admin;
 comment on function pay.retro(uuid, uuid[], text, boolean) is
-'Computes closed periods again under the terms and facts now known, and proposes what is owed beyond the books and earlier back pay; a second person
-approves (pay.approve_retro). Returns it: PROPOSED, or NOTHING_OWED. Differences: pay.back_pay. The results of the periods stay.
-Position, base and employment of a crew member are those the period was paid by; so is the hourly rate, unless p_with_rates. A rate that changes for
-days gone by is a term (hourly_rate).
+'Computes closed periods again under the terms and facts now known, and proposes what is owed beyond the books, earlier back pay and what claims made
+good; a second person approves (pay.approve_retro). Returns it: PROPOSED, or NOTHING_OWED. Differences: pay.back_pay. The results of the periods stay.
+Position, base and hire date of a crew member are those the period was paid by, and a termination that has become known since counts; the hourly rate
+is the period''s too, unless p_with_rates. A rate that changes for days gone by is a term (hourly_rate).
+Call it in a REPEATABLE READ transaction where facts may change meanwhile (crewpay pay retro does).
 p_enterprise: tenant; p_periods: closed periods, null: all that wait in pay.retro_queue; p_reason: why; p_with_rates: hourly rates of crew members as
 they are now.
 Raises 42501, CP213 (no terms), CP214 (unknown period, or none waits), CP310 (no person), CP311 (a period has no results), CP314 (a period is open, or
@@ -296,38 +362,26 @@ comment on function pay.own_retro(uuid) is
 'A proposed back pay of the caller''s enterprise, locked.
 p_retro: back pay. Raises CP311 (unknown), CP314 (decided).';
 
-create or replace function pay.recovery_hash(p_recovery uuid, p_crew_member uuid, p_amount numeric)
-returns text
-language sql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-  select encode(sha256(convert_to(concat_ws('|', p_recovery, p_crew_member, round(p_amount, 2)), 'UTF8')), 'hex')
-$$;
-comment on function pay.recovery_hash(uuid, uuid, numeric) is 'What an approval of a recovery covers.
-p_recovery, p_crew_member, p_amount: of the recovery.';
-
--- What was paid too much is to be recovered by a plan of its own, that a second person approves.
-create or replace function pay.propose_recoveries(p_retro pay.retros)
+create or replace function pay.tell_back_pay(p_retro pay.retros)
 returns void
 language sql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
-  with proposed as (
-    insert into pay.recoveries (enterprise_id, retro_result_id, crew_member_id, amount, instalments, requested_by, requested_by_person)
-    select s.enterprise_id, s.id, s.crew_member_id, -s.amount,
-      (platform.get_config('pay.recovery_instalments') #>> '{}')::smallint, p_retro.requested_by, p_retro.requested_by_person
-    from pay.retro_results as s
-    where s.enterprise_id = p_retro.enterprise_id and s.retro_id = p_retro.id and s.amount < 0
-    returning *
-  )
-  insert into pay.approvals (enterprise_id, subject_kind, subject_id, payload_hash, requested_by, requested_by_person, reason)
-  select p.enterprise_id, 'RECOVERY', p.id, pay.recovery_hash(p.id, p.crew_member_id, p.amount), p_retro.requested_by, p_retro.requested_by_person, p_retro.reason
-  from proposed as p
+  select notify.post(s.crew_member_id,
+    case when s.amount > 0 then 'PAY_STATEMENT' else 'DISCREPANCY' end::notify.notification_type,
+    case when s.amount > 0 then 'back_pay' else 'overpaid' end,
+    jsonb_build_object('amount', format('%s %s', abs(s.amount), e.currency), 'period', pay.period_text(p), 'what', pay.back_pay_text(s.id),
+      'paid_in', pay.period_text(paying), 'reason', p_retro.reason),
+    'pay_period', s.pay_period_id, s.id::text)
+  from pay.retro_results as s
+  join pay.pay_periods as p on p.enterprise_id = s.enterprise_id and p.id = s.pay_period_id
+  join pay.pay_periods as paying on paying.enterprise_id = s.enterprise_id and paying.id = p_retro.pay_period_id
+  join platform.enterprises as e on e.id = s.enterprise_id
+  where s.enterprise_id = p_retro.enterprise_id and s.retro_id = p_retro.id and s.amount <> 0
 $$;
-comment on function pay.propose_recoveries(pay.retros) is
-'Proposes to recover, in instalments, what a back pay found to be paid too much.
+comment on function pay.tell_back_pay(pay.retros) is
+'Tells crew members what approved back pay found for them.
 p_retro: approved back pay.';
 
 create or replace function pay.approve_retro(p_retro uuid, p_period uuid, p_reason text default null)
@@ -343,13 +397,19 @@ declare
   v_before text;
 begin
   perform auth.require_role('admin', 'payroll');
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception using
+      errcode = '25001',
+      message = 'back pay is approved under READ COMMITTED',
+      hint = 'An older snapshot would not show what another has just approved: begin; set transaction isolation level read committed.';
+  end if;
   v_retro := pay.own_retro(p_retro);
   perform pay.share_period(v_retro.enterprise_id, p_period);
-  -- The books stay as they were asked about until this is decided.
+  -- The books stay as they were asked about, and nobody else approves for them, until this is decided.
   perform from pay.pay_periods as p
   where p.enterprise_id = v_retro.enterprise_id and p.id = any (v_retro.periods)
   order by p.start_date
-  for key share;
+  for no key update;
   perform pay.require_approver(
     array(
       select v_retro.requested_by_person
@@ -375,6 +435,7 @@ begin
   set state = 'APPROVED', approved_by = v_approval.decided_by, approved_by_person = v_approval.decided_by_person, approved_at = now(), pay_period_id = p_period
   where r.enterprise_id = v_retro.enterprise_id and r.id = p_retro
   returning r.* into v_retro;
+  perform pay.tell_back_pay(v_retro);
   perform set_config('app.reason', v_before, true);
   return v_retro;
 end
@@ -386,87 +447,8 @@ comment on function pay.approve_retro(uuid, uuid, text) is
 'Approves back pay that another person proposed: what is owed is booked as adjustments of an open period, what was paid too much becomes a proposed
 recovery (pay.approve_recovery), and what waited in pay.retro_queue is settled.
 p_retro: pay.retros.id; p_period: open period that pays it; p_reason: the approver''s own words, or null.
-Raises 42501, CP211 (period not open), CP214 (unknown period), CP310 (not another person, or it is the own back pay), CP311 (unknown),
-CP313 (the books have changed since), CP314 (decided already), CP317.';
-
-create or replace function pay.approve_recovery(p_recovery uuid, p_periods uuid[], p_reason text default null)
-returns pay.recoveries
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_recovery pay.recoveries;
-  v_approval pay.approvals;
-  v_count integer := cardinality(array(select distinct p from unnest(p_periods) as p where p is not null));
-  v_before text;
-begin
-  perform auth.require_role('admin', 'payroll');
-  select r.* into v_recovery
-  from pay.recoveries as r
-  where r.enterprise_id = auth.enterprise_id() and r.id = p_recovery
-  for update;
-  if not found then
-    raise exception using
-      errcode = 'CP311',
-      message = format('no recovery %s', p_recovery),
-      hint = 'List them: select id, amount, state from pay.recoveries.';
-  elsif v_recovery.state <> 'PROPOSED' then
-    raise exception using
-      errcode = 'CP314',
-      message = format('the recovery is %s', v_recovery.state),
-      hint = 'Only what is proposed is decided.';
-  elsif v_count = 0 or v_count <> cardinality(p_periods) or v_count > 60 or v_recovery.amount < v_count * 0.01 then
-    raise exception using
-      errcode = '22023',
-      message = 'a recovery takes an instalment in each of 1 to 60 periods',
-      hint = 'Name each open period once.';
-  end if;
-  perform pay.share_period(v_recovery.enterprise_id, p.id) from unnest(p_periods) as p (id);
-  perform pay.require_approver(
-    array[v_recovery.requested_by_person, (
-      select m.person_id from crew.crew_members as m where m.enterprise_id = v_recovery.enterprise_id and m.id = v_recovery.crew_member_id)],
-    array[v_recovery.requested_by::text]);
-  select a.reason into v_before
-  from pay.approvals as a
-  where a.enterprise_id = v_recovery.enterprise_id and a.subject_kind = 'RECOVERY' and a.subject_id = p_recovery and a.state = 'PENDING';
-  v_before := pay.because(v_before);
-  v_approval := pay.approve_pending('RECOVERY', p_recovery,
-    pay.recovery_hash(v_recovery.id, v_recovery.crew_member_id, v_recovery.amount), p_reason);
-  update pay.recoveries as r
-  set state = 'APPROVED', instalments = v_count, approved_by = v_approval.decided_by, approved_by_person = v_approval.decided_by_person, approved_at = now()
-  where r.enterprise_id = v_recovery.enterprise_id and r.id = p_recovery
-  returning r.* into v_recovery;
-
-  with instalments as (
-    insert into pay.recovery_instalments (enterprise_id, recovery_id, instalment_no, pay_period_id, amount)
-    select v_recovery.enterprise_id, v_recovery.id, p.no, p.id,
-      trunc(v_recovery.amount * p.no / v_count, 2) - trunc(v_recovery.amount * (p.no - 1) / v_count, 2)
-    from unnest(p_periods) with ordinality as p (id, no)
-    returning *
-  )
-  insert into pay.adjustments (
-    enterprise_id, crew_member_id, pay_period_id, amount, reason, source, source_id, of_period_id,
-    state, requested_by, requested_by_person, approved_by, approved_by_person, approved_at)
-  select i.enterprise_id, v_recovery.crew_member_id, i.pay_period_id, -i.amount, format('instalment %s of %s: %s', i.instalment_no, v_count, v_approval.reason),
-    'RECOVERY', i.id, s.pay_period_id, 'APPROVED', v_recovery.requested_by, v_recovery.requested_by_person,
-    v_approval.decided_by, v_approval.decided_by_person, now()
-  from instalments as i
-  join pay.retro_results as s on s.enterprise_id = i.enterprise_id and s.id = v_recovery.retro_result_id
-  order by i.instalment_no;
-  perform set_config('app.reason', v_before, true);
-  return v_recovery;
-end
-$$;
-alter function pay.approve_recovery(uuid, uuid[], text) owner to crewpay_definer;
-revoke all on function pay.approve_recovery(uuid, uuid[], text) from public;
-grant execute on function pay.approve_recovery(uuid, uuid[], text) to crewpay_admin, crewpay_payroll;
-comment on function pay.approve_recovery(uuid, uuid[], text) is
-'Approves that what was paid too much is recovered, one instalment in each of some open periods; pay.deny_approval() leaves it paid.
-p_recovery: pay.recoveries.id; p_periods: open periods, in order; p_reason: the approver''s own words, or null.
-Raises 22023 (no period, or one twice), 42501, CP211 (a period is not open), CP214 (unknown period), CP310 (not another person), CP311 (unknown), CP314
-(decided already), CP317.';
+Raises 25001 (isolation level), 42501, CP211 (period not open), CP214 (unknown period), CP310 (not another person, or it is the own back pay), CP311
+(unknown), CP313 (the books, or what was paid for them already, have changed since), CP314 (decided already), CP317.';
 
 -- A denial, or a withdrawal by who asked, is said once: pay.deny_approval(). Back pay and recoveries follow.
 create or replace function pay.tg_back_pay_decided()
@@ -483,6 +465,9 @@ begin
     update pay.recoveries as r
     set state = new.state::text::pay.recovery_state
     where r.enterprise_id = new.enterprise_id and r.id = new.subject_id and r.state = 'PROPOSED';
+    perform pay.tell_recovery(r, 'recovery_dropped', jsonb_build_object('reason', new.decision_reason))
+    from pay.recoveries as r
+    where r.enterprise_id = new.enterprise_id and r.id = new.subject_id;
   end if;
   return null;
 end
@@ -521,6 +506,6 @@ comment on column pay.back_pay.pay_period_id is 'Closed period.';
 comment on column pay.back_pay.crew_member_id is 'Who.';
 comment on column pay.back_pay.retro_result_id is 'source_id of the adjustment that pays it.';
 comment on column pay.back_pay.component is 'Component of pay.';
-comment on column pay.back_pay.cause is 'fact, rate, term, rule graph; engine: none of them.';
+comment on column pay.back_pay.cause is 'fact, rate, term, rule graph, override; made good: paid by claims already; engine: none of them.';
 comment on column pay.back_pay.amount is 'Owed; negative: paid too much.';
-grant select on pay.back_pay to crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi;
+grant select on pay.back_pay to crewpay_crew, crewpay_admin, crewpay_payroll, crewpay_service, crewpay_bi;

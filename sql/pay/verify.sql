@@ -188,11 +188,11 @@ declare
 begin
   perform auth.require_role('payroll', 'admin', 'service_role', 'jobs');
   v_run := pay.finished_run(p_run);
-  if v_run.kind <> 'REGULAR' then
+  if v_run.kind not in ('REGULAR', 'RETRO') then
     raise exception using
       errcode = '22023',
       message = format('a run of kind %s pays nothing', v_run.kind),
-      hint = 'Verify REGULAR runs: select id from pay.pay_runs where kind = ''REGULAR''.';
+      hint = 'Verify REGULAR and RETRO runs: select id, kind from pay.pay_runs where kind in (''REGULAR'', ''RETRO'').';
   end if;
   select p.* into v_period
   from pay.pay_periods as p
@@ -227,7 +227,7 @@ begin
     else
       execute 'select array_agg(s.crew_member_id) from _stored as s where s.run_id = $1' into v_crew using v_own.id;
     end if;
-    v_tokens := pay.tokens_as_of(pay.plan_tokens(v_run.enterprise_id, v_period, v_crew), v_period, v_own.as_of);
+    v_tokens := pay.tokens_of_run(pay.plan_tokens(v_run.enterprise_id, v_period, v_crew), v_period, v_own);
     v_terms := pay.terms_at(v_run.enterprise_id, v_own.as_of);
     perform set_config('enable_nestloop', case when v_crew is null or cardinality(v_crew) > 20 then 'off' else 'on' end, true);
     v_inputs := '';
@@ -315,5 +315,5 @@ comment on function pay.verify_run(uuid) is
 'Computes a run again from the facts and terms on record as of it, under the rulesets it used, and compares; no rows: it is proved. kind: line, result
 (a total, or a result that only one side has), run (its counts and hash), input (facts that it read have changed behind the database''s back), term (the
 ruleset is not what the terms of then compile to), engine and time zone (computed by another version: differences may come from that).
-p_run: a finished REGULAR run of the caller''s enterprise, current or superseded.
+p_run: a finished REGULAR or RETRO run of the caller''s enterprise, current or superseded.
 Raises 22023 (another kind of run), 42501, CP214 (unknown run).';

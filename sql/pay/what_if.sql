@@ -174,6 +174,26 @@ comment on function pay.cost_report(uuid, uuid[]) is
 'The books against what is in _costs: total, by base, position, component and decile of booked pay, and who gains or loses most.
 p_enterprise: tenant; p_periods: periods of the books.';
 
+-- The facts that the books were made from, so that the proposal alone makes the difference: not a flight that was corrected since, nor
+-- somebody promoted. Advances are left as the books have them.
+create or replace function pay.tokens_of_books(p_period pay.pay_periods)
+returns jsonb
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select pay.tokens_as_of(t.tokens, p_period, (
+      select max(r.as_of)
+      from pay.pay_runs as r
+      where r.enterprise_id = p_period.enterprise_id and r.pay_period_id = p_period.id and r.kind = 'REGULAR'
+        and r.id in (select c.run_id from pay.pay_calculations as c where c.enterprise_id = p_period.enterprise_id and c.pay_period_id = p_period.id)))
+    || jsonb_build_object('@advances@', t.tokens -> '@advances@', '@keeps_advances@', t.tokens -> '@keeps_advances@')
+  from (select pay.plan_tokens(p_period.enterprise_id, p_period, null) as tokens) as t
+$$;
+comment on function pay.tokens_of_books(pay.pay_periods) is
+'A plan''s tokens with the facts that the results of a period were made from.
+p_period: a period that has results.';
+
 create or replace function pay.what_if(p_enterprise uuid, p_periods uuid[], p_changes jsonb)
 returns jsonb
 language plpgsql
@@ -215,7 +235,7 @@ begin
   drop table if exists pg_temp._costs;
   create temporary table _costs (crew_member_id uuid, component pay.component, cents bigint) on commit drop;
   for v_period in select * from pay.costed_periods(p_enterprise, p_periods) loop
-    v_tokens := pay.plan_tokens(p_enterprise, v_period, null);
+    v_tokens := pay.tokens_of_books(v_period);
     for v_group in select g.positions from pay.run_groups(v_period) as g loop
       v_findings := v_findings + pay.cost_group(v_period, v_group.positions, v_generation, v_tokens);
     end loop;
@@ -246,5 +266,6 @@ comment on function pay.what_if(uuid, uuid[], jsonb) is
 "difference","gaining","losing","by_base","by_position","by_component","by_decile","winners","losers"}. Nothing is stored.
 p_enterprise: tenant; p_periods: periods that have results; p_changes: a contract document with the terms, scenarios and edges that would be
 different. Of a term on record code and what changes are enough; {"code", "expires"} removes one. Dates don''t matter: the proposal holds throughout.
-The books are results as they stand, without adjustments. Call it in a REPEATABLE READ transaction where facts may change meanwhile.
+The books are results as they stand, without adjustments and overrides; what is proposed is computed from the facts they were made from. Call it in a
+REPEATABLE READ transaction where results may change meanwhile.
 Raises 42501, CP201 to CP207 (the document), CP213 (no terms left), CP214 (unknown period), CP311 (a period has no results).';

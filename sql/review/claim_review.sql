@@ -102,9 +102,13 @@ as $$
     from compared as c
     where c.flights = '{}' or c.flight_id = any (c.flights) or c.flight_id is null and c.touched <> 0
   ),
-  -- Other claims that were granted, and corrections.
+  -- Other claims that were granted, corrections, and back pay.
   made_good as materialized (
     select g.* from review.made_good(p_period.enterprise_id, p_period.id, (select crew.ids from crew)) as g
+    union all
+    select b.crew_member_id, b.component, null, b.amount, null
+    from pay.settled_back_pay(p_period.enterprise_id, p_period.id) as b
+    where b.crew_member_id in (select c.crew_member_id from claims as c)
   )
   select s.claim_id, s.component, s.flight_id, s.term_codes, round(s.expected, 2), round(s.actual, 2), m.amount,
     round(greatest(0, s.expected - s.actual - m.amount), 2)

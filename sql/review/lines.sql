@@ -30,7 +30,8 @@ as $$
     from results as r
     cross join lateral unnest(r.line_term, r.line_node, r.line_quantity, r.line_cents) as l (term_no, node, quantity, cents)
   )
-  select l.crew_member_id, coalesce(t.component, 'adjustment'), coalesce(t.level, 'adjustment'), l.node, u.term_code::text, t.label, l.quantity,
+  select l.crew_member_id, coalesce(t.component, pay.overridden_component(l.term_no), 'adjustment'),
+    coalesce(t.level, case when l.term_no < 0 then 'period' else 'adjustment' end), l.node, u.term_code::text, t.label, l.quantity,
     l.cents * 0.01, a.flight_id
   from lines as l
   left join rules.ruleset_terms as t on t.enterprise_id = p_enterprise and t.ruleset_id = l.ruleset_id and t.term_no = l.term_no
@@ -38,7 +39,7 @@ as $$
   left join crew.crew_assignments as a on t.level = 'leg' and a.enterprise_id = p_enterprise and a.leg_no = l.node
 $$;
 comment on function review.result_lines(uuid, uuid, uuid, uuid[]) is
-'Pay lines with clause and, of legs, the flight. Lines without a term are adjustments.
+'Pay lines with clause and, of legs, the flight. Lines without a term are adjustments or, of a component, overrides.
 p_enterprise: tenant; p_period: period; p_run: a recalculation, null for current results; p_crew: crew members, null for all.';
 
 -- Theirs: what payroll paid, or the results of another payroll.

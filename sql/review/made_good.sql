@@ -1,7 +1,8 @@
 -- What payroll left unpaid in a period and something else pays: corrections booked to another period, claims that were granted. It is
 -- neither owed nor claimed a second time, and payroll paying it after all is paying it twice.
 --
--- Goodwill beyond what a recalculation supports makes nothing good. Back pay changes what is recorded, and is no part of this.
+-- Goodwill beyond what a recalculation supports makes nothing good. Back pay stands beside the books (pay.settled_back_pay): claims count
+-- it as well, and it counts what is made good here beyond the books (pay.made_good).
 
 create or replace function review.made_good(p_enterprise uuid, p_period uuid, p_crew uuid[])
 returns table (crew_member_id uuid, component pay.component, flight_id uuid, amount numeric, claim_id uuid)

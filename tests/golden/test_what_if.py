@@ -124,6 +124,18 @@ def test_what_is_on_record_costs_what_the_books_say(airline: Any) -> None:
     assert told["terms"] == []
 
 
+def test_what_became_known_since_is_no_part_of_it(airline: Any) -> None:
+    """A raise, a promotion and a later arrival since: the same terms cost what the books say, and 12 h of guarantee 300.00 more."""
+    for change in (
+        "update crew.crew_members set base_hourly_rate = 200, position = 'CAPTAIN', base_location = 'LAX' where employee_id = 'ada' and enterprise_id = %s",
+        "update crew.flights set actual_arrival = actual_arrival + interval '3 hours' where enterprise_id = %s",
+    ):
+        airline.conn.execute(change, (airline.id,))
+    assert sums(what_if(airline, {"terms": []}, (1, 2))) == (3000, 3000, 0)
+    told = what_if(airline, changed("W_5.A", type="monthly_guarantee", hours=12, proration="none"))
+    assert sums(told) == (1500, 1800, 300)
+
+
 def test_dates_of_a_proposal_do_not_matter(airline: Any) -> None:
     """A rate table of 2030 over January 2013, its last step: 100.00 for everybody: 10 h each."""
     steps = [

@@ -207,6 +207,16 @@ def test_why_two_runs_differ(tenant: Tenant) -> None:
     assert diff(tenant, third, fourth) == [("bo", "per_diem", "rule graph", Decimal("-36.00"))]
 
 
+def test_a_term_that_leaves_nothing(tenant: Tenant) -> None:
+    """Without the only term that pays bo, nothing of his 330.00, 270.00 and 36.00 is left: that is the term's."""
+    tenant.load(tenant.contract({"terms": {"DIEM": {"type": "per_diem", "rate": 2, "per": "hour", "expires": "2012-06-01"}, "PICK": {**CASE["terms"]["PICK"], "expires": "2012-06-01"}, "GUAR": {**CASE["terms"]["GUAR"], "expires": "2012-06-01"}}}))  # fmt: skip
+    first = tenant.run()["id"]
+    tenant.load(tenant.contract({"terms": {"BLOCK": {"type": "leg_credit", "basis": "actual", "factors": {"OPERATING": 0}}}}))  # fmt: skip
+    second = tenant.run()["id"]
+    assert {row[2] for row in diff(tenant, first, second)} == {"term"}
+    assert tenant.totals("bo")["total"] == 0
+
+
 def test_the_engines_own_difference_is_said(tenant: Tenant) -> None:
     first = tenant.run()["id"]
     with behind_its_back(tenant.conn):
