@@ -276,7 +276,8 @@ begin
 end
 $$;
 comment on function pay.tg_mark_rules() is
-'Statement trigger after changes of terms: marks the open periods of their enterprises; who is touched, the rulesets say. Runs as the owner.';
+'Statement trigger after changes of terms and declared facts: marks the open periods of their enterprises; who is touched, the rulesets say. Runs as the
+owner.';
 
 -- Contract months that have periods stay as they are; those before them say where a quarter or a year begins.
 create or replace function pay.tg_mark_contract_months()
@@ -433,6 +434,15 @@ comment on trigger union_contract_terms_90_dirty_updated on rules.union_contract
 create or replace trigger union_contract_terms_90_dirty_deleted after delete on rules.union_contract_terms
   referencing old table as old_rows for each statement execute function pay.tg_mark_rules();
 comment on trigger union_contract_terms_90_dirty_deleted on rules.union_contract_terms is 'Marks the open periods.';
+create or replace trigger declared_facts_90_dirty_inserted after insert on rules.declared_facts
+  referencing new table as new_rows for each statement execute function pay.tg_mark_rules();
+comment on trigger declared_facts_90_dirty_inserted on rules.declared_facts is 'Marks the open periods.';
+create or replace trigger declared_facts_90_dirty_updated after update on rules.declared_facts
+  referencing new table as new_rows for each statement execute function pay.tg_mark_rules();
+comment on trigger declared_facts_90_dirty_updated on rules.declared_facts is 'Marks the open periods: the fact may be read elsewhere.';
+create or replace trigger declared_facts_90_dirty_deleted after delete on rules.declared_facts
+  referencing old table as old_rows for each statement execute function pay.tg_mark_rules();
+comment on trigger declared_facts_90_dirty_deleted on rules.declared_facts is 'Marks the open periods.';
 create or replace trigger contract_months_90_dirty_inserted after insert on crew.contract_months
   referencing new table as new_rows for each statement execute function pay.tg_mark_contract_months();
 comment on trigger contract_months_90_dirty_inserted on crew.contract_months is 'Marks everybody when quarters and years may begin elsewhere.';

@@ -17,7 +17,7 @@ begin
       select
       from pay.dirty_marks as m
       where m.enterprise_id = p_period.enterprise_id and m.pay_period_id = p_period.id and m.crew_member_id is null
-        and m.cause not in ('rules.union_contract_terms', 'graph.generations')) then
+        and m.cause not in ('rules.union_contract_terms', 'rules.declared_facts', 'graph.generations')) then
     return null;
   end if;
   select coalesce(array_agg(dirty.crew_member_id order by dirty.crew_member_id), '{}') into v_crew

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 from crewpay_sync.database import Target
 
@@ -461,3 +462,44 @@ def test_contract_months_move_quarters(airline: Any) -> None:
     )
     assert marks(airline) == 2
     compare(airline)
+
+
+def test_a_declared_fact_that_is_read_elsewhere(airlines: Callable[[], Any]) -> None:
+    """5.00 a hold: by one attribute of the flight 0, by the other 2: 10.00 more."""
+    fact = {"name": "holds", "level": "leg", "type": "int", "path": "flight.holds"}
+    airline = airlines()
+    airline.build({
+        "crew": {"A": {"rate": 60}}, "facts": [fact], "periods": ["2013-01"],
+        "duties": [{"crew": "A", "report": "2013-01-08 08:00", "release": "16:00", "legs": [
+            {"leg": "JFK-BOS", "scheduled": "09:00-10:00", "flight": {"holds": 0, "holds_seen": 2}}]}],
+    })  # fmt: skip
+    airline.load(airline.contract({"terms": {
+        "H_1": {"type": "leg_credit", "basis": "actual"}, "H_2": {"type": "pay", "level": "leg", "basis": "holds", "per_unit": 5},
+    }}))  # fmt: skip
+    airline.run()
+    assert airline.totals("A")["total"] == 60
+    with airline.acting("admin") as conn:
+        conn.execute("select rules.declare_fact(%s)", (Jsonb({**fact, "path": "flight.holds_seen"}),))
+    assert open_refreshed(airline) == 1
+    assert airline.totals("A")["total"] == 70
+
+
+# What plans read beside facts is clocks, reference data and functions; what results rest on is marked by pay.mark_later().
+MARKED_OTHERWISE = {"pay.pay_calculations", "pay.calculation_versions", "pay.pay_runs"}
+
+
+def test_every_table_that_a_plan_reads_marks(airline: Any) -> None:
+    read = airline.conn.execute(
+        r"""select distinct m[1]
+           from rules.plans as s
+           join pay.pay_periods as p on p.enterprise_id = s.enterprise_id
+           cross join lateral pay.fill_tokens(s.statement, pay.plan_tokens(p.enterprise_id, p, null)) as filled
+           cross join lateral regexp_matches(filled, '\m([a-z_]+\.[a-z_]+)\M', 'g') as m
+           join pg_class as c on c.oid = to_regclass(m[1]) and c.relkind in ('r', 'p')
+           where s.enterprise_id = %s""",
+        (airline.id,),
+    ).fetchall()
+    marking = airline.conn.execute("select distinct c.relnamespace::regnamespace || '.' || c.relname from pg_trigger as t join pg_class as c on c.oid = t.tgrelid where t.tgname ~ '_90_dirty_'").fetchall()  # fmt: skip
+    found = {table for (table,) in read}
+    assert {"crew.flights", "crew.crew_members", "crew.airports"} <= found
+    assert found - MARKED_OTHERWISE <= {table for (table,) in marking}
