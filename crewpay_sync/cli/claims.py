@@ -30,6 +30,7 @@ from crewpay_sync.output import CrewPayError, json_option, print_json, print_tab
 from crewpay_sync.tenants import act_as
 
 TYPES = ["UNDERPAYMENT", "MISSING_FLIGHT", "MISSING_PREMIUM", "PER_DIEM", "DELAY_PAY", "GUARANTEE", "OVERTIME", "OTHER"]  # fmt: skip
+COMPONENTS = ["flight_pay", "overtime", "per_diem", "premium", "delay_pay", "guarantee"]
 DECISIONS = ["APPROVE", "PARTIAL_APPROVE", "DENY"]
 LISTED = ["claim", "employee_id", "period", "type", "claimed", "status", "recommended", "supported", "approved", "payment", "answer_due"]  # fmt: skip
 
@@ -105,13 +106,14 @@ def list_command(everything: bool, enterprise: str | None, role: str, as_json: b
 @click.argument("amount", type=parse_amount)
 @click.option("--type", "kind", type=click.Choice(TYPES, case_sensitive=False), required=True)
 @click.option("--text", required=True, help="What is claimed and why.")
+@click.option("--component", type=click.Choice(COMPONENTS, case_sensitive=False), help="Component of pay; else by the type.")  # fmt: skip
 @click.option("--flight", "flights", multiple=True, metavar="FLIGHT", help="Number and local day (XP101 2026-07-01), or id; may be repeated.")  # fmt: skip
 @click.option("--key", metavar="KEY", help="Submitted again with the same key, it is the same claim.")
 @enterprise_option
 @as_option
 @json_option
 def submit(
-    employee: str, period: When, amount: Decimal, kind: str, text: str, flights: tuple[str, ...], key: str | None,
+    employee: str, period: When, amount: Decimal, kind: str, text: str, component: str | None, flights: tuple[str, ...], key: str | None,
     enterprise: str | None, role: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Submit a claim of AMOUNT for EMPLOYEE in PERIOD (2013-01, or a day); crew with --as EMPLOYEE for themselves."""
@@ -120,7 +122,7 @@ def submit(
         with act_as(conn, slug, role) as login:
             made = asked(
                 conn, "submit", period=periods_of(conn, period)[-1]["id"], kind=kind.upper(), amount=amount, text=text,
-                flights=list(flights), key=key, employee=employee,
+                component=component and component.lower(), flights=list(flights), key=key, employee=employee,
             )  # fmt: skip
     if as_json:
         print_json(made, enterprise=slug, login=login)

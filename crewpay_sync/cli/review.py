@@ -32,6 +32,7 @@ from crewpay_sync.tenants import act_as
 
 DETECTED = ["period", "found", "new", "changed", "cured", "fixed", "seconds"]
 LISTED = ["no", "employee_id", "type", "reason", "severity", "flight", "component", "expected", "actual", "difference", "status", "found_on"]  # fmt: skip
+CHECKS = ["check", "enabled", "severity", "min_amount", "others", "auto_fixable", "title"]
 VARIANCE = ["employee_id", "component", "flight", "expected", "actual", "difference", "reason"]
 
 
@@ -131,6 +132,22 @@ def list_command(
         print_json(found, enterprise=slug, login=login)
     else:
         print_table(found, columns=None if rollup else LISTED)
+
+
+@review.command()
+@enterprise_option
+@as_option
+@json_option
+def checks(enterprise: str | None, role: str, as_json: bool) -> None:
+    """List the checks, with the settings in force for the enterprise."""
+    with closing(open_database()) as conn:
+        slug = choose_enterprise(conn, enterprise)
+        with act_as(conn, slug, role) as login:
+            found = asked(conn, "checks")
+    if as_json:
+        print_json(found, enterprise=slug, login=login)
+    else:
+        print_table(found, columns=CHECKS)
 
 
 @review.command()

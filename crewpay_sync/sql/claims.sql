@@ -20,7 +20,7 @@ select c.id from review.claims as c where c.claim_number = %(number)s;
 -- name: submit
 select c.claim_number as claim, c.status, c.claimed_amount as claimed, c.answer_due, c.id
 from review.submit_claim(
-  %(period)s, %(kind)s, %(amount)s, %(text)s, %(flights)s::text[], null, %(key)s, %(employee)s) as c;
+  %(period)s, %(kind)s, %(amount)s, %(text)s, %(flights)s::text[], %(component)s, %(key)s, %(employee)s) as c;
 
 -- name: review
 select r.recommendation, r.supported_amount as supported, array_to_string(r.unclear, '; ') as unclear, r.rationale

@@ -45,3 +45,11 @@ from review.variance(%(batch)s, %(tolerance)s) as v;
 
 -- name: variance_rollup
 select * from review.variance_rollup(%(batch)s, %(tolerance)s);
+
+-- name: checks
+select c.id as check, (s.settings ->> 'enabled')::boolean as enabled, coalesce(s.settings ->> 'severity', c.severity::text) as severity,
+  (s.settings ->> 'min_amount')::numeric as min_amount,
+  nullif(s.settings - '{enabled,severity,min_amount}'::text[], '{}') as others, c.auto_fixable, c.title, c.why
+from review.checks as c
+cross join lateral (select review.check_settings(c.id)) as s (settings)
+order by c.id;

@@ -10,6 +10,8 @@ as $$
     (select c.value from platform.system_configs as c where c.key = p_key and c.tenant_id is null and c.is_active), '{}')
     || case when jsonb_typeof(platform.get_config(p_key)) = 'object' then platform.get_config(p_key) else '{}' end
 $$;
+revoke all on function review.setting(text) from public;
+grant execute on function review.setting(text) to crewpay_definer, crewpay_admin, crewpay_payroll, crewpay_service;
 comment on function review.setting(text) is
 'A setting that is an object: the global one, its members overridden by the enterprise''s own.
 p_key: name, e.g. review.detection.';
@@ -24,6 +26,8 @@ as $$
   from review.checks as c
   where c.id = p_check
 $$;
+revoke all on function review.check_settings(text) from public;
+grant execute on function review.check_settings(text) to crewpay_definer, crewpay_admin, crewpay_payroll, crewpay_service;
 comment on function review.check_settings(text) is
 'Settings of a check: those of the catalogue, overridden by the setting review.check.ID of the enterprise.
 p_check: check.';

@@ -110,6 +110,17 @@ def test_in_part_appealed_released_and_paid(run: Command, month: Month, tmp_path
     assert number in [c["claim"] for c in third]
 
 
+def test_checks_as_they_are_in_force(run: Command, month: Month) -> None:
+    month.call("admin", "select platform.put_config('review.check.overpayment', '{\"enabled\": false, \"min_amount\": 5, \"severity\": \"HIGH\"}')")  # fmt: skip
+    found = {c["check"]: c for c in data(run("review", "checks", "--json", "--as", "agent"))}
+    assert len(found) == len(month.rows("select from review.checks"))
+    assert (found["overpayment"]["enabled"], found["overpayment"]["min_amount"], found["overpayment"]["severity"]) == (False, "5", "HIGH")  # fmt: skip
+    assert (found["underpayment"]["enabled"], found["underpayment"]["severity"]) == (True, "LOW")
+    assert found["invalid_input"]["others"] == {"late_hours": 24, "max_block_hours": 20}
+    month.call("admin", "select platform.put_config('review.check.overpayment', 'null')")
+    assert "underpayment" in run("review", "checks").stdout
+
+
 def test_withdrawn_by_the_claimant_alone(run: Command) -> None:
     number = submit(run, "fo", 5, "OVERTIME")
     assert "CP404" in run("claims", "withdraw", number, "--reason", "not mine", "--as", "cap").stderr

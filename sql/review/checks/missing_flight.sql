@@ -1,8 +1,8 @@
 -- Catches: a leg on the crew member's line that neither recorded nor paid pay knows; pay for a flight that the crew member was not on.
 -- Example: MQ4525 of 7 January stands in the roster of 11004 and not in the payroll's file.
 -- False alarms it avoids: legs of which a rig or guarantee of the duty pays more anyway are compared as lines, not as hours; legs of
--- a trip over the edge of the period belong to one side (UNDERPAYMENT, reason MONTH_BOUNDARY); retired assignments that another one
--- of the same flight replaced; payrolls that don't pay by flight; what is not due yet.
+-- a trip over the edge of the period belong to one side (UNDERPAYMENT, reason MONTH_BOUNDARY); assignments
+-- that were retired; payrolls that don't pay by flight; what is not due yet.
 
 create or replace function review.check_missing_flight(p_scope review.scope, p_settings jsonb)
 returns setof review.finding
