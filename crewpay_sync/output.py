@@ -113,6 +113,12 @@ def print_table(
         click.echo(line(values))
 
 
+def print_text(text: str) -> None:
+    """What people or the database wrote, line by line."""
+    for line in text.splitlines():
+        click.echo(_tame(line))
+
+
 def say(message: str) -> None:
     """One line of progress, on stderr."""
     click.echo(message, err=True)

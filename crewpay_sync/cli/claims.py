@@ -26,7 +26,7 @@ from crewpay_sync.cli.pay import (
 )
 from crewpay_sync.cli.review import as_option, periods_of
 from crewpay_sync.importers.queries import query
-from crewpay_sync.output import CrewPayError, json_option, print_json, print_table, say
+from crewpay_sync.output import CrewPayError, json_option, print_json, print_table, print_text, say
 from crewpay_sync.tenants import act_as
 
 TYPES = ["UNDERPAYMENT", "MISSING_FLIGHT", "MISSING_PREMIUM", "PER_DIEM", "DELAY_PAY", "GUARANTEE", "OVERTIME", "OTHER"]  # fmt: skip
@@ -137,7 +137,19 @@ def submit(
 @json_option
 def review(number: str, enterprise: str | None, role: str, as_json: bool) -> None:
     """Review CLAIM: flights, rules, recalculation, comparison, rationale, and what that recommends."""
-    run("review", number, enterprise, role, as_json)
+    with closing(open_database()) as conn:
+        slug = choose_enterprise(conn, enterprise)
+        with act_as(conn, slug, role) as login:
+            claim = key_of(conn, number)
+            found, lines = asked(conn, "review", claim=claim), asked(conn, "lines", claim=claim)
+    if as_json:
+        print_json(found, enterprise=slug, login=login, lines=lines)
+    else:
+        print_table(found, columns=["recommendation", "supported", "unclear"])
+        click.echo()
+        print_table(lines)
+        click.echo()
+        print_text(found[0]["rationale"])
 
 
 @claims.command()
@@ -151,12 +163,21 @@ def review(number: str, enterprise: str | None, role: str, as_json: bool) -> Non
 def decide(
     number: str, decision: str, reason: str | None, lines: tuple[Row, ...], enterprise: str | None, role: str, as_json: bool
 ) -> None:  # fmt: skip
-    """Decide CLAIM: APPROVE, PARTIAL_APPROVE or DENY. Its lines: crewpay claims review CLAIM --json."""
+    """Decide CLAIM: APPROVE, PARTIAL_APPROVE or DENY. Its lines: crewpay claims review CLAIM."""
     chosen = [{**line, "amount": str(line["amount"])} for line in lines]
-    run(
-        "decide", number, enterprise, role, as_json,
-        decision=decision.upper(), reason=reason, lines=Jsonb(chosen) if chosen else None,
-    )  # fmt: skip
+    with closing(open_database()) as conn:
+        slug = choose_enterprise(conn, enterprise)
+        with act_as(conn, slug, role) as login:
+            done = asked(
+                conn, "decide", claim=key_of(conn, number), decision=decision.upper(), reason=reason,
+                lines=Jsonb(chosen) if chosen else None,
+            )  # fmt: skip
+    if as_json:
+        print_json(done, enterprise=slug, login=login)
+    else:
+        print_table(done, columns=["claim", "status", "decision", "approved", "payment"])
+        click.echo()
+        print_text(done[0]["rationale"])
 
 
 @claims.command("pay")

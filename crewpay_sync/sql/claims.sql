@@ -26,6 +26,16 @@ from review.submit_claim(
 select r.recommendation, r.supported_amount as supported, array_to_string(r.unclear, '; ') as unclear, r.rationale
 from review.review_claim(%(claim)s) as r;
 
+-- name: lines
+select l.line_no as line, l.component, concat_ws(' ', f.flight_number, (f.scheduled_departure at time zone o.time_zone)::date) as flight,
+  array_to_string(l.term_codes, ', ') as clauses, l.expected_amount as expected, l.actual_amount as paid, l.settled_amount as made_good,
+  l.supported_amount as supported, l.approved_amount as approved
+from review.claim_lines as l
+left join crew.flights as f on f.enterprise_id = l.enterprise_id and f.id = l.flight_id
+left join crew.airports as o on o.iata = f.origin_airport
+where l.claim_id = %(claim)s
+order by l.line_no;
+
 -- name: decide
 select c.claim_number as claim, c.status, c.decision, c.approved_amount as approved, c.payment_status as payment, c.decision_rationale as rationale
 from review.decide(%(claim)s, %(decision)s, %(reason)s, %(lines)s) as c;

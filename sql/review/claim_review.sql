@@ -1,22 +1,23 @@
 -- The five-step review: flight data, rules, recalculation, comparison with what was paid, rationale. All claims of a period that wait
 -- are reviewed at once: one recalculation, one comparison.
 
-create or replace function review.amount_sentence(
-  p_component pay.component, p_flight text, p_expected numeric, p_actual numeric, p_settled numeric, p_supported numeric, p_terms text[])
+create or replace function review.line_sentence(
+  p_component pay.component, p_flight text, p_expected numeric, p_actual numeric, p_settled numeric, p_supported numeric, p_terms text[], p_is_posted boolean)
 returns text
 language sql
 immutable
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select format('%s: %s expected%s, %s paid%s; %s supported.',
+  select format('%s: %s expected%s, %s %s%s; %s supported.',
     concat_ws(' of ', replace(p_component::text, '_', ' '), p_flight), p_expected,
     case when p_terms <> '{}' then ' under ' || array_to_string(p_terms, ', ') end, p_actual,
+    case when p_is_posted then 'paid' else 'recorded and not paid yet' end,
     case when p_settled > 0 then format(', %s made good already', p_settled) end, p_supported)
 $$;
-comment on function review.amount_sentence(pay.component, text, numeric, numeric, numeric, numeric, text[]) is
+comment on function review.line_sentence(pay.component, text, numeric, numeric, numeric, numeric, text[], boolean) is
 'One line of a claim in words.
-p_component: component; p_flight: flight, or null; p_expected, p_actual, p_settled, p_supported: amounts; p_terms: clauses.';
+p_component: component; p_flight: flight, or null; p_expected, p_actual, p_settled, p_supported: amounts; p_terms: clauses; p_is_posted: payroll has paid.';
 
 -- What the recalculation and the payments say about claims, by component and, where payroll pays by flight, by leg.
 --
@@ -167,7 +168,7 @@ begin
   ),
   sums as (
     select l.claim_id, sum(l.supported_amount) as supported, count(*) as lines,
-      string_agg(review.amount_sentence(l.component, l.flight, l.expected_amount, l.actual_amount, l.settled_amount, l.supported_amount, l.term_codes), E'\n' order by l.line_no) as sentences,
+      string_agg(review.line_sentence(l.component, l.flight, l.expected_amount, l.actual_amount, l.settled_amount, l.supported_amount, l.term_codes, v_is_posted), E'\n' order by l.line_no) as sentences,
       jsonb_agg(jsonb_build_object('line', l.line_no, 'component', l.component, 'flight', l.flight, 'expected', l.expected_amount,
         'actual', l.actual_amount, 'settled', l.settled_amount, 'supported', l.supported_amount) order by l.line_no) as comparison,
       (select jsonb_agg(distinct t.code) from unnest(array_agg(l.term_codes)) as t (code) where t.code is not null) as term_codes

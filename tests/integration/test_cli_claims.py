@@ -93,7 +93,10 @@ def test_in_part_appealed_released_and_paid(run: Command, month: Month, tmp_path
     photo.write_bytes(b"\x89PNG")
     added = data(run("claims", "evidence", number, "--title", "stub", "--text", "See it.", "--file", photo, "--as", "cap", "--json"))  # fmt: skip
     assert (added[0]["media_type"], added[0]["bytes"]) == ("image/png", 4)
-    assert run("claims", "review", number).returncode == 0
+    shown = run("claims", "review", number).stdout
+    assert shown.index("APPROVE") < shown.index("NIGHT") < shown.index("90.00 claimed")
+    lines = json.loads(run("claims", "review", number, "--json").stdout)["lines"]
+    assert [(x["line"], x["component"], x["supported"]) for x in lines] == [(1, "premium", "90.00")]
     part = data(run("claims", "decide", number, "PARTIAL_APPROVE", "--line", "1=45.50", "--json"))
     assert (part[0]["approved"], part[0]["payment"]) == ("45.50", "PROCESSING")
     appealed = data(
