@@ -69,25 +69,27 @@ as $$
     where p_period.status in ('OPEN', 'PROCESSING')
     union
     select c.crew_member_id
-    from pay.pay_calculations as c
-    where c.enterprise_id = p_period.enterprise_id and c.pay_period_id = p_period.id and c.run_id <> all (p_runs)
+    from pay.pay_runs as r
+    join pay.pay_calculations as c on c.enterprise_id = r.enterprise_id and c.run_id = r.id
+    where r.enterprise_id = p_period.enterprise_id and r.pay_period_id = p_period.id
+      and r.kind = 'REGULAR' and r.state = 'published' and r.id <> all (p_runs)
   ) as u
 $$;
 comment on function review.unsettled_crew(pay.pay_periods, uuid[]) is
 'Crew members whose result is not to be compared yet: their facts have changed since, or another result took its place meanwhile.
-p_period: period; p_runs: the runs that its results were of when the comparison began.';
+p_period: period; p_runs: the runs that were published when the comparison began.';
 
-create or replace function review.runs_of_results(p_period pay.pay_periods)
+create or replace function review.published_runs(p_period pay.pay_periods)
 returns uuid[]
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(array_agg(distinct c.run_id), '{}')
-  from pay.pay_calculations as c
-  where c.enterprise_id = p_period.enterprise_id and c.pay_period_id = p_period.id
+  select coalesce(array_agg(r.id), '{}')
+  from pay.pay_runs as r
+  where r.enterprise_id = p_period.enterprise_id and r.pay_period_id = p_period.id and r.kind = 'REGULAR' and r.state = 'published'
 $$;
-comment on function review.runs_of_results(pay.pay_periods) is 'The runs that the results of a period are of.
+comment on function review.published_runs(pay.pay_periods) is 'The published runs of a period.
 p_period: period.';
 
 create or replace function review.crew_but(p_period pay.pay_periods, p_crew uuid[], p_but uuid[])

@@ -210,7 +210,7 @@ begin
   if p_recompute then
     perform review.bring_up_to_date(v_period, false);
   end if;
-  v_runs := review.runs_of_results(v_period);
+  v_runs := review.published_runs(v_period);
   insert into review.detections (enterprise_id, pay_period_id, crew_count, requested_by, covers_changes)
   values (p_enterprise, p_period, cardinality(p_crew), session_user, p_crew is null)
   returning * into v_detection;

@@ -158,3 +158,21 @@ def test_a_claim_before_payroll_has_paid_is_paid_by_the_result(order: str, month
     assert month.rows(BOOKED, month.airline.id) == []
     assert month.rows(OWED, month.airline.id, "ada") == [("2013-01-01", D(360)), ("2013-02-01", D(0))]
     assert month.rows("select status::text from review.claims where enterprise_id = %s", month.airline.id) == [("UNDER_REVIEW",)]  # fmt: skip
+
+
+@pytest.mark.parametrize("meanwhile", ["", "R"], ids=["not refreshed", "refreshed"])
+def test_facts_that_change_while_detection_looks(meanwhile: str, month: Month, database: Target) -> None:
+    """Detection has begun and waits, before it recalculates, for the payments: what changes then is left to the next one."""
+    other = Session(database)
+    with closing(other.conn), closing(database.connect(autocommit=True)) as held, transaction(held):
+        held.execute("lock table pay.payroll_payments in access exclusive mode")
+        other.start(lambda conn: job(month, "N", conn))
+        other.wait_until_blocked(held, month.conn)
+        fly(month)
+        for which in meanwhile:
+            job(month, which)
+        held.execute("commit")
+        assert other.finish() is None
+    assert month.rows(FOUND, month.airline.id) == []
+    settle(month)
+    paid_once(month)

@@ -1,0 +1,2 @@
+-- The function belongs to sql/.
+select;
