@@ -55,8 +55,10 @@ def load(file: Path, reason: str | None, enterprise: str | None, as_json: bool) 
                 done = rows(conn, "ask", {"contract": Jsonb(read_contract(file)), "reason": reason})[0]
     if as_json:
         print_json(done, enterprise=slug)
-    else:
-        print_table([done])
+        return
+    for warning in done.pop("warnings", []):
+        click.echo(f"warning: {warning}", err=True)
+    print_table([done])
 
 
 def shown(value: Any) -> str:

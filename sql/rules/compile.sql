@@ -269,6 +269,37 @@ comment on function rules.apply_window(rules.sql_expression, text, jsonb, text, 
 'The part of a quantity inside a window {"from","to","dates","clock"}.
 Raises CP204 (form of the window), CP205 (level not offered).';
 
+-- The rounding of a term's value.
+create or replace function rules.round_quantity(p_quantity rules.sql_expression, p_round jsonb, p_level text, p_where text)
+returns rules.sql_expression
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_step rules.sql_expression;
+begin
+  if p_round is null then
+    return p_quantity;
+  end if;
+  v_step := rules.compile_duration(p_round -> 'to', p_level, '{}', p_where || '.to');
+  perform rules.require_number(v_step, p_where || '.to', true);
+  if cardinality(v_step.needs) > 0 then
+    perform rules.refuse('CP204', p_where || '.to', 'the step of a rounding is a constant', 'Give hours, or "h:mm".');
+  elsif coalesce(p_round ->> 'mode', 'half_up') not in ('half_up', 'up', 'down') then
+    perform rules.refuse('CP204', p_where || '.mode', 'unknown rounding mode', 'half_up, up or down.');
+  end if;
+  -- A quotient is never exact: six decimals decide ties.
+  return (format('(%s(round((%s)::numeric, 6) / (%s)) * (%s))',
+      case coalesce(p_round ->> 'mode', 'half_up') when 'half_up' then 'round' when 'up' then 'ceil' else 'floor' end,
+      p_quantity.sql, v_step.sql, v_step.sql),
+    'numeric', p_quantity.unit, p_quantity.nullable, p_quantity.needs)::rules.sql_expression;
+end
+$$;
+comment on function rules.round_quantity(rules.sql_expression, jsonb, text, text) is
+'A quantity rounded as {"to", "mode"} says; as it is where nothing is said.
+p_quantity: compiled; p_round: the parameter or null; p_level: level of the term; p_where: for messages. Raises CP204.';
+
 -- The base quantity of a term, its window, then beyond, cap, factor / ratio / hours, round: in this order.
 create or replace function rules.compile_quantity(p_part jsonb, p_level text, p_measures jsonb, p_where text, p_span daterange)
 returns rules.sql_expression
@@ -282,6 +313,7 @@ declare
   v_basis text := p_part ->> 'basis';
   v_window jsonb := p_part -> 'window';
   v_counts boolean := false;
+  v_is_count boolean;
 begin
   if p_part ? 'value' then
     v_quantity := rules.compile_expression(p_part -> 'value', p_level, p_measures, p_where || ' $.value');
@@ -299,8 +331,10 @@ begin
     v_quantity := rules.apply_window(v_quantity, v_basis, v_window, p_level, p_where || ' $.window', p_span);
   end if;
 
+  -- A number of hours bounds minutes; what is counted is bounded by a number of the same things.
+  v_is_count := v_basis is not null and v_quantity.unit = 'none';
   if p_part ? 'beyond' or p_part ? 'beyond_minutes' then
-    v_other := case when p_part ? 'beyond' then rules.compile_duration(p_part -> 'beyond', p_level, p_measures, p_where || ' $.beyond')
+    v_other := case when p_part ? 'beyond' then rules.compile_bound(p_part -> 'beyond', v_is_count, p_level, p_measures, p_where || ' $.beyond')
       else rules.compile_expression(p_part -> 'beyond_minutes', p_level, p_measures, p_where || ' $.over_minutes') end;
     -- greatest() ignores null; a null quantity must stay null to be found.
     v_quantity := (format('(case when (%1$s) > (%2$s) then (%1$s) - (%2$s) when (%1$s) <= (%2$s) then 0 end)', v_quantity.sql, v_other.sql),
@@ -308,9 +342,9 @@ begin
       v_quantity.unit, v_quantity.nullable or v_other.nullable, v_quantity.needs || v_other.needs)::rules.sql_expression;
   end if;
   if p_part ? 'cap' then
-    v_other := rules.compile_duration(p_part -> 'cap', p_level, p_measures, p_where || ' $.cap');
-    v_quantity := (format('(case when (%1$s) > (%2$s) then (%2$s) else (%1$s) end)', v_quantity.sql, v_other.sql), 'numeric', v_quantity.unit,
-      v_quantity.nullable, v_quantity.needs || v_other.needs)::rules.sql_expression;
+    v_other := rules.compile_bound(p_part -> 'cap', v_is_count, p_level, p_measures, p_where || ' $.cap');
+    v_quantity := (format('(case when (%1$s) > (%2$s) then (%2$s) when (%1$s) <= (%2$s) then (%1$s) end)', v_quantity.sql, v_other.sql), 'numeric',
+      v_quantity.unit, v_quantity.nullable or v_other.nullable, v_quantity.needs || v_other.needs)::rules.sql_expression;
   end if;
   if p_part ? 'factor' then
     v_other := rules.compile_expression(p_part -> 'factor', p_level, p_measures, p_where || ' $.factor');
@@ -330,25 +364,11 @@ begin
     if not v_counts and v_quantity.unit <> 'none' then
       perform rules.refuse('CP204', p_where || ' $.hours', 'hours multiplies a count, not a time', 'Leave out basis, or use factor.');
     end if;
-    v_quantity := (case when v_counts then v_other.sql else format('((%s) * (%s))', v_quantity.sql, v_other.sql) end,
+    v_quantity := (case when v_quantity.sql = '1' then v_other.sql else format('((%s) * (%s))', v_quantity.sql, v_other.sql) end,
       case when 'numeric' in (v_quantity.value_type, v_other.value_type) then 'numeric' else 'int' end, 'min',
       v_quantity.nullable or v_other.nullable, v_quantity.needs || v_other.needs)::rules.sql_expression;
   end if;
-  if p_part ? 'round' then
-    v_other := rules.compile_duration(p_part -> 'round' -> 'to', p_level, p_measures, p_where || ' $.round.to');
-    perform rules.require_number(v_other, p_where || ' $.round.to', true);
-    if cardinality(v_other.needs) > 0 then
-      perform rules.refuse('CP204', p_where || ' $.round.to', 'the step of a rounding is a constant', 'Give hours, or "h:mm".');
-    end if;
-    if coalesce(p_part -> 'round' ->> 'mode', 'half_up') not in ('half_up', 'up', 'down') then
-      perform rules.refuse('CP204', p_where || ' $.round.mode', 'unknown rounding mode', 'half_up, up or down.');
-    end if;
-    v_quantity := (format('(%s(round((%s)::numeric, 6) / (%s)) * (%s))',
-        case coalesce(p_part -> 'round' ->> 'mode', 'half_up') when 'half_up' then 'round' when 'up' then 'ceil' else 'floor' end,
-        v_quantity.sql, v_other.sql, v_other.sql),
-      'numeric', v_quantity.unit, v_quantity.nullable, v_quantity.needs || v_other.needs)::rules.sql_expression;
-  end if;
-  return v_quantity;
+  return rules.round_quantity(v_quantity, p_part -> 'round', p_level, p_where || ' $.round');
 end
 $$;
 comment on function rules.compile_quantity(jsonb, text, jsonb, text, daterange) is

@@ -114,6 +114,7 @@ begin
 
   perform rules.refuse_conflicts(v_terms, v_losses);
   perform rules.refuse_groups(v_terms);
+  perform rules.refuse_settings(v_terms);
 
   -- The setting of the month's first day says what decides the version of a term.
   select t -> 'part' ->> 'version_on' into v_version_on
@@ -163,6 +164,7 @@ begin
         else 'trip.version_day' end,
       (v_term ->> 'from')::date, (v_term ->> 'to')::date);
     if v_compiled.kind = 'treatment' then
+      perform rules.refuse_reads(v_compiled);
       return next v_compiled;
       continue;
     end if;

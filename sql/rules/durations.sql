@@ -60,3 +60,27 @@ $$;
 comment on function rules.compile_duration(jsonb, text, jsonb, text) is
 'A duration parameter (hours, beyond, cap, thresholds) as SQL in minutes.
 Raises CP203, CP204 as rules.compile_expression.';
+
+create or replace function rules.compile_bound(p_value jsonb, p_is_count boolean, p_level text, p_measures jsonb, p_where text)
+returns rules.sql_expression
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_bound rules.sql_expression;
+begin
+  if not p_is_count then
+    return rules.compile_duration(p_value, p_level, p_measures, p_where);
+  end if;
+  v_bound := rules.compile_expression(p_value, p_level, p_measures, p_where);
+  perform rules.require_number(v_bound, p_where, false);
+  if v_bound.unit <> 'none' then
+    perform rules.refuse('CP204', p_where, 'minutes bound a count', 'Give a number of what is counted.');
+  end if;
+  return v_bound;
+end
+$$;
+comment on function rules.compile_bound(jsonb, boolean, text, jsonb, text) is
+'What a quantity is bounded by (beyond, cap): a duration, or of what is counted a number.
+p_value: the parameter; p_is_count: whether a count is bounded; p_level, p_measures, p_where: as rules.compile_expression. Raises CP203, CP204.';

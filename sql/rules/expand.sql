@@ -141,6 +141,21 @@ begin
       hint = 'See rules.formula_types for what the preset offers.';
   end if;
 
+  -- Nor does a parameter mean anything beside a choice that leaves it out.
+  select key into v_bad
+  from jsonb_each(p_formula)
+  where position('"$given": "' in v_type.template::text) + position('"$case": "' in v_type.template::text) > 0
+    and position(format('"$": "%s"', key) in v_type.template::text) + position(format('"$case": "%s"', key) in v_type.template::text) > 0
+    and rules.fill_template(v_type.template, p_formula) = rules.fill_template(v_type.template, p_formula || jsonb_build_object(key, '"?"'::jsonb))
+  limit 1;
+  if found then
+    raise exception using
+      errcode = 'CP202',
+      message = format('term %s: %s of %s has no meaning beside the other parameters', p_term_code, v_bad, v_type.name),
+      detail = format('at $.%s', v_bad),
+      hint = 'Leave it out; see rules.formula_types for what goes together.';
+  end if;
+
   if v_type.template = '{}' then
     return next p_formula - 'type' - 'note' || jsonb_build_object('kind', v_type.kind);
     return;
@@ -172,7 +187,7 @@ begin
       and position(format('"$given": "%s"', key) in v_type.template::text) = 0;
     v_filled := v_pass || v_filled;
     if v_filled -> 'kind' = '"measure"' then
-      v_filled := v_filled - array['toward_guarantee', 'toward_threshold', 'component', 'round'];
+      v_filled := v_filled - array['toward_guarantee', 'toward_threshold', 'paid', 'component', 'beyond', 'cap', 'round', 'combine', 'joins', 'books'];
     end if;
     if v_own_when is not null then
       v_filled := v_filled || jsonb_build_object('own_when', v_own_when);

@@ -45,6 +45,7 @@ declare
   v_unit text;
   v_nullable boolean;
   v_home text;
+  v_to_date boolean;
 begin
   if v_name = 'credit' and v_level = any (rules.span_levels()) then
     v_name := 'paid_credit';
@@ -60,10 +61,11 @@ begin
   end if;
 
   select * into v_fact from rules.known_facts where level = v_level and name = v_name;
-  if v_level = any (rules.span_levels()) and v_level <> p_level and coalesce(v_fact.expression !~ '^(s\.|@|rules\.attribute)', true)
-    and not (p_level = 'period' and v_fact.name = 'projected_credit') then
+  v_to_date := v_level = any (rules.span_levels()) and v_level <> p_level and coalesce(v_fact.expression !~ '^(s\.|@|rules\.attribute)', true)
+    and not (p_level = 'period' and v_fact.name = 'projected_credit');
+  if v_to_date and (v_level not in ('period', 'month') or p_level = any (rules.span_levels())) then
     perform rules.refuse('CP203', p_where, format('%s can''t be read at level %s', p_name, p_level),
-      'What a span has come to is read at its own level: measure it there, or read days, line_type, award_credit and the like.');
+      'What a span has come to is read at its own level, that of the period and the month also by pay of legs, duties, days and trips.');
   end if;
   if v_measure -> 'rolling' = 'true' and v_measure ->> 'level' <> all (array[v_level, p_level]) or
     v_measure -> 'rolling' = 'true' and v_level <> p_level then
@@ -88,6 +90,10 @@ begin
   end if;
   if v_level = 'trip' and p_level <> 'trip' and v_home = 'day' then
     perform rules.refuse('CP205', p_where, format('%s is made after the level %s', p_name, p_level), 'What days add up is read at the trip.');
+  end if;
+  if v_to_date then
+    -- Once all credit is made: only pay reads it (rules.refuse_reads()).
+    return ('to_date_' || v_level || '_' || v_name, v_type, v_unit, v_nullable, array['to_date.' || v_level || '_' || v_name])::rules.sql_expression;
   end if;
   return (v_level || '_' || v_name, v_type, v_unit, v_nullable, array[v_level || '.' || v_name])::rules.sql_expression;
 end

@@ -348,6 +348,24 @@ comment on function rules.check_compiles(uuid, bigint, date[]) is
 'Refuses a rule graph or contract that could not be paid by: everything in force in the months must compile.
 p_enterprise: tenant; p_generation: rule graph; p_months: first days of months. Raises CP201 to CP206.';
 
+-- What a contract says and probably doesn't mean.
+create or replace function rules.contract_warnings(p_contract jsonb)
+returns jsonb
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(format('term %s at $.window.to: the window ends before %s, not after it: write %s', t ->> 'code', w ->> 'to',
+      to_char(time '00:00' + make_interval(mins => rules.minute_of_day(w ->> 'to') + 1), 'HH24:MI')) order by t ->> 'code'), '[]')
+  from jsonb_array_elements(p_contract -> 'terms') as t
+  cross join lateral (select t -> 'formula' -> 'window') as f (w)
+  where w ->> 'to' ~ '^\d\d:59$'
+$$;
+comment on function rules.contract_warnings(jsonb) is
+'Texts about what a contract says and probably doesn''t mean: windows that end a minute early.
+p_contract: as rules.load_contract() takes it, checked.';
+
 create or replace function rules.apply_contract(p_contract jsonb)
 returns jsonb
 language plpgsql
@@ -376,6 +394,9 @@ begin
     union
     select date_trunc('month', now())::date));
   v_result := jsonb_build_object('added', v_loaded.added, 'changed', v_loaded.changed, 'unchanged', v_loaded.unchanged, 'generation', v_generation);
+  if rules.contract_warnings(p_contract) <> '[]' then
+    v_result := v_result || jsonb_build_object('warnings', rules.contract_warnings(p_contract));
+  end if;
   -- Interpretations say how to read the contract; they pay nothing, and wait for who validates them.
   if p_contract ? 'interpretations' then
     select v_result || jsonb_build_object('interpretations', i.added + i.changed) into v_result
@@ -386,7 +407,7 @@ end
 $$;
 comment on function rules.apply_contract(jsonb) is
 'Loads a contract document into the caller''s enterprise; all or nothing.
-p_contract: as rules.load_contract() takes it. Returns {"added","changed","unchanged","generation"}, and "interpretations" (added or changed) where it has any.
+p_contract: as rules.load_contract() takes it. Returns {"added","changed","unchanged","generation"}; where there are any also "interpretations" (added or changed) and "warnings" (texts).
 Raises CP201 to CP207 with the term''s code and the JSON path, CP320 (a second person is needed).';
 
 create or replace function rules.load_contract(p_contract jsonb)
@@ -406,5 +427,5 @@ grant execute on function rules.load_contract(jsonb) to crewpay_admin;
 comment on function rules.load_contract(jsonb) is
 'Loads a contract document into the caller''s enterprise; all or nothing. For administrators.
 p_contract: {"terms": […], "scenarios": […], "components": […], "edges": […]}, see docs/contracts.md.
-Returns {"added","changed","unchanged","generation"}. Raises CP201 to CP207 with the term''s code and the JSON path, 42501, and CP320
+Returns {"added","changed","unchanged","generation"}, and "warnings" (texts) where there are any. Raises CP201 to CP207 with the term''s code and the JSON path, 42501, and CP320
 once the airline pays by its contract: then it is asked for by rules.request_contract().';

@@ -31,8 +31,18 @@ returns boolean
 language sql
 immutable
 parallel safe
-return p_need ~ '^(leg|duty|day|trip)\.(base|credit)$|^crew\.rate$';
-comment on function rules.is_computed(text) is 'Whether a need (level.name) is known only once credit is made: what a node has come to, or the rate that pays it.';
+return p_need ~ '^(leg|duty|day|trip)\.(base|credit)$|^crew\.rate$|^to_date\.';
+comment on function rules.is_computed(text) is
+'Whether a need (level.name) is known only once credit is made: what a node, or to_date a span, has come to, or the rate that pays it.';
+
+-- What a span has come to is needed as to_date.month_block: month.block, at the end of the period.
+create or replace function rules.of_span(p_need text, out level text, out name text)
+language sql
+immutable
+parallel safe
+return (regexp_replace(p_need, '^to_date\.([a-z]+)_.*$', '\1'), regexp_replace(p_need, '^to_date\.[a-z]+_', ''));
+comment on function rules.of_span(text) is 'Span and name that a need of the form to_date.<span>_<name> is about.
+p_need: such a need.';
 
 -- What a measure is at a node, over the columns it reads. Versions of one measure add up: each counts the trips of its time.
 create or replace function rules.measure_sql(p_terms rules.compiled_term[], p_name text)
@@ -109,7 +119,7 @@ declare
   v_more text[];
 begin
   loop
-    select array_agg(distinct split_part(need, '.', 2)) into v_more
+    select array_agg(distinct case when need like 'to\_date.%' then (rules.of_span(need)).name else split_part(need, '.', 2) end) into v_more
     from unnest(p_terms) as t
     cross join lateral unnest(coalesce((t.quantity).needs, '{}') || coalesce((t.gate).needs, '{}') || coalesce((t.price).needs, '{}')) as need
     where t.kind <> 'measure' or t.name = any (v_used);

@@ -63,29 +63,40 @@ declare
         rules.price_sql(p_term, 'q.before', v_rate, case p_term.price_kind when 'amount' then 'q.price_before' else 'q.price' end))
     else format('%s - %s', rules.cents_sql('q.total', v_rate, true), rules.cents_sql('q.before', v_rate, true)) end;
 begin
-  if p_settings ->> 'rate_on' = 'start' and p_term.level in ('quarter', 'year') and coalesce(p_term.price_kind, 'rate') in ('rate', 'multiplier') then
-    perform rules.refuse('CP205', p_term.term_code, format('the hourly rate of the first day of a %s', p_term.level), 'Give per_hour, per_unit or amount, or leave rate_on at end.');
+  if p_term.expanded -> 'paid' = 'false' then
+    v_cents := '0';
+  end if;
+  if p_settings ->> 'rate_on' = 'start' and p_term.level in ('quarter', 'year')
+    and (coalesce(p_term.price_kind, 'rate') in ('rate', 'multiplier') or 'crew.rate' = any ((p_term.quantity).needs || coalesce((p_term.price).needs, '{}'))) then
+    perform rules.refuse('CP205', p_term.term_code || ' $.level', format('the hourly rate of the first day of a %s', p_term.level), 'Give per_hour, per_unit or amount, or leave rate_on at end.');
   end if;
   if p_term.kind = 'credit' and rules.has_advances(p_terms) then
-    -- Credit of a period that was paid in advance waits for the month's last; credit of a longer span has no such day.
-    if p_term.level <> 'period' then
-      perform rules.refuse('CP205', p_term.term_code, format('credit of the %s beside an advance', p_term.level), 'Credit it at the trip or below, or in the period.');
+    -- Credit of a period that was paid in advance waits for the month's last: what the period has of its own, or what the month to date
+    -- has grown by in it. Credit of a longer span has no such day.
+    if p_term.level not in ('period', 'month') then
+      perform rules.refuse('CP205', p_term.term_code || ' $.level', format('credit of the %s beside an advance', p_term.level), 'Credit it in the month or below.');
     end if;
     return format('select q.no, %s::smallint, 0::bigint, q.quantity::numeric, %s
 from (
-  select m.no, sum(%s) as quantity
-  from _periods as m
-  left join %s as a on a.no = m.no and a.first_day = m.first_day
-  where m.first_day >= @month_first_day@ and %s
+  select m.no, sum(m.quantity) as quantity
+  from (
+    select no, upto, %s as quantity
+    from _%ss
+    where first_day >= @month_first_day@ and %s
+  ) as m
+  left join %s as a on a.no = m.no and a.last_day = m.upto
+  where %s
   group by m.no
 ) as q
 join _people as p on p.no = q.no
-where q.quantity <> 0', p_term.term_no, rules.cents_sql('q.quantity', v_rate, true), v_value, rules.advance_periods_sql(), rules.is_due_sql('a', 'm.first_day'));
+where q.quantity <> 0', p_term.term_no, case when p_term.expanded -> 'paid' = 'false' then '0' else rules.cents_sql('q.quantity', v_rate, true) end,
+      case p_term.level when 'period' then v_value else format('coalesce(%1$s, 0) - lag(coalesce(%1$s, 0), 1, 0) over (partition by no order by upto)', v_value) end,
+      p_term.level, case p_term.level when 'period' then 'true' else 'not is_past' end, rules.advance_periods_sql(), rules.is_due_sql('a', 'm.upto'));
   end if;
   return format('select q.no, %1$s::smallint, 0::bigint, (q.total - q.before)::numeric, %2$s
 from (
   select x.no, max(x.quantity) filter (where x.at_end) as total, coalesce(max(x.quantity) filter (where not x.at_end), 0) as before%3$s
-  from (select m.*, %4$s as quantity from _%5$ss as m where not m.is_past offset 0) as x
+  from (select m.*, %4$s as quantity from _%5$ss as m where m.upto >= @period_first_day@ - 1 and not m.is_past offset 0) as x
   group by x.no
 ) as q
 join _people as p on p.no = q.no

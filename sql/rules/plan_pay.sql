@@ -33,17 +33,29 @@ immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select
-    coalesce(string_agg(format(', u_%1$s.%2$s as %1$s_%3$s', u.level, case u.name when 'base' then 'base_credit' else 'credit' end, u.name), '' order by u.level, u.name), '')
+    coalesce(string_agg(format(', u_%s.%s as %s_%s', u.source, u.column_name, u.level, u.name), '' order by u.level, u.name), '')
       || case when 'crew.rate' = any (p_needs) then format(', %s as crew_rate', rules.rate_sql('n.day')) else '' end,
-    coalesce(string_agg(distinct format(E'\n  left join %s as u_%s on u_%2$s.no = n.no and u_%2$s.%s = %s', s.stage, u.level, s.key,
-      case when u.level = 'day' and p_level = 'leg' then regexp_replace(rules.base_day_sql('report'), '\m(base_|report)', 'n.\1', 'g') else 'n.' || s.key end), ''), '')
+    coalesce(string_agg(distinct case
+        when s.key is null then format(E'\n  left join _%1$ss as u_%1$s on u_%1$s.no = n.no and u_%1$s.at_end', u.source)
+        else format(E'\n  left join %s as u_%s on u_%2$s.no = n.no and u_%2$s.%s = %s', s.stage, u.level, s.key,
+          case when u.level = 'day' and p_level = 'leg' then regexp_replace(rules.base_day_sql('report'), '\m(base_|report)', 'n.\1', 'g') else 'n.' || s.key end) end, ''), '')
       || case when 'crew.rate' = any (p_needs) then E'\n  join _people as p on p.no = n.no' else '' end
-  from (select distinct split_part(n, '.', 1) as level, split_part(n, '.', 2) as name from unnest(p_needs) as n) as u
-  join (values ('duty', '_duties', 'report'), ('day', '_days', 'day'), ('trip', '_trips', 'trip_no')) as s (level, stage, key) on s.level = u.level
-  where u.name in ('base', 'credit') and u.level <> p_level
+  from (
+    select distinct split_part(need, '.', 1) as level, split_part(need, '.', 2) as name,
+      case when need like 'to\_date.%' then (rules.of_span(need)).level else split_part(need, '.', 1) end as source,
+      case
+        -- With the span's own credit.
+        when need like 'to\_date.%' then rules.span_pay_sql(split_part(need, '.', 2), (rules.of_span(need)).level)
+        when need like '%.base' then 'base_credit'
+        else 'credit' end as column_name
+    from unnest(p_needs) as need
+    where rules.is_computed(need) and need <> 'crew.rate'
+  ) as u
+  left join (values ('duty', '_duties', 'report'), ('day', '_days', 'day'), ('trip', '_trips', 'trip_no')) as s (level, stage, key) on s.level = u.level
+  where u.level <> p_level
 $$;
 comment on function rules.computed_joins(text[], text) is
-'SELECT items and joins for base and credit of levels above a stage (alias n), and for the hourly rate of its day.
+'SELECT items and joins for base and credit of levels above a stage (alias n), for what spans have come to, and for the hourly rate of its day.
 p_needs: level.name; p_level: level of the stage.';
 
 -- The rows that one or more pay terms of a level read: each term's quantity and price where it applies.

@@ -21,6 +21,14 @@ begin
   if p_level <> 'period' then
     v_sql := v_sql || format(E'\n  union all\n  select %1$s, @period_first_day@ - 1, false, false where @period_first_day@ > %1$s', v_first);
   end if;
+  if p_level = 'month' and p_settings -> 'advances' = 'true' then
+    -- What each period of the month has added: some of it waits for the month's last.
+    v_sql := v_sql || $q$
+  union all
+  select @month_first_day@, d.end_date - date '1970-01-01', false, false
+  from pay.pay_periods as d
+  where d.enterprise_id = @enterprise@ and d.contract_month = @month_first@ and d.end_date < @period_first@ - 1$q$;
+  end if;
   case
     when p_level = 'period' then
       v_sql := v_sql || format($q$, @period_index@ as period_index, @is_last@ as is_last
@@ -132,11 +140,13 @@ begin
   return (
     select coalesce(array_agg(distinct n order by n), '{}')
     from unnest(p_terms) as t
-    cross join lateral unnest(coalesce((t.quantity).needs, '{}') || coalesce((t.gate).needs, '{}') || coalesce((t.price).needs, '{}')) as n
-    where t.level = p_level);
+    cross join lateral unnest(coalesce((t.quantity).needs, '{}') || coalesce((t.gate).needs, '{}') || coalesce((t.price).needs, '{}')) as need
+    cross join lateral (select case when need like 'to\_date.' || p_level || '\_%' then p_level || '.' || (rules.of_span(need)).name when t.level = p_level then need end) as wanted (n)
+    where n is not null);
 end
 $$;
-comment on function rules.span_needs(rules.compiled_term[], text) is 'Facts, measures and sums that the terms of a span read.';
+comment on function rules.span_needs(rules.compiled_term[], text) is
+'Facts, measures and sums that the terms of a span read, and what others read of the span to date.';
 
 -- Sums of what was measured below a span: the level each is made at.
 create or replace function rules.span_sums(p_terms rules.compiled_term[], p_measures jsonb, p_level text)
@@ -224,7 +234,7 @@ as $$
   where t.level = p_level
     and t.kind = 'credit'
     and not t.is_guarantee
-    and case p_total when 'guarantee' then t.toward_guarantee when 'threshold' then t.toward_threshold else true end
+    and rules.own_flag(t, p_total)
 $$;
 comment on function rules.span_more_sql(rules.compiled_term[], text, text) is
 'SQL for the credit that a span''s own terms add to one of its totals.
@@ -256,7 +266,14 @@ declare
   v_joins text;
 begin
   -- The month's own facts are always there: a statement shows them.
-  select string_agg(format(E',\n  %s as %s_%s', regexp_replace(f.expression, '\ms\.', case when f.level = 'month' and v_held then 'held.' else 'p.' end, 'g'), f.level, f.name),
+  select string_agg(format(E',\n  %s as %s_%s', case
+      when f.level = 'crew' and f.name = 'rate' then rules.rate_sql(rules.span_rate_day(p_level, p_settings))
+      -- Before the period it was another, and not the month's last.
+      when f.level = 'month' and f.name in ('is_last', 'period_index') then case
+        when p_level = 'period' then 'u.' || f.name
+        when f.name = 'is_last' then '(u.is_past or u.at_end and @is_last@)'
+        else '(@period_index@ - (not u.at_end and not u.is_past)::integer)' end
+      else regexp_replace(f.expression, '\ms\.', case when f.level = 'month' and v_held then 'held.' else 'p.' end, 'g') end, f.level, f.name),
     '' order by f.level, f.name)
   into v_facts
   from rules.known_facts as f
@@ -312,7 +329,7 @@ declare
   v_rounding rules.compiled_term;
   v_sql text;
 begin
-  if p_level <> 'month' and not exists (select from unnest(p_terms) as t where t.level = p_level) then
+  if p_level <> 'month' and not exists (select from unnest(p_terms) as t where t.level = p_level) and rules.span_needs(p_terms, p_level) = '{}' then
     return null;
   end if;
   v_sql := rules.measure_layers(p_terms, p_level, rules.span_source(p_terms, p_level, p_measures, p_settings));

@@ -108,6 +108,12 @@ begin
     else
       if v_kind = 'treatment' and not p_part ?| array['toward_guarantee', 'toward_threshold', 'paid'] then
         perform rules.refuse('CP202', p_where, 'a treatment says toward_guarantee, toward_threshold or paid', 'Add what it changes.');
+      elsif v_kind = 'credit' and p_part ?| array['multiplier', 'per_hour', 'per_unit', 'amount', 'group', 'stacking'] then
+        perform rules.refuse('CP202', p_where || ' $.into', 'credit is paid at the hourly rate and has no price or group', 'Leave it out, or say {"into": "pay"}.');
+      elsif v_kind = 'pay' and p_part ?| array['combine', 'joins'] then
+        perform rules.refuse('CP202', p_where || ' $.into', 'pay is of its own level and is always added', 'Leave combine and joins out.');
+      elsif v_kind = 'pay' and (p_part -> 'toward_guarantee' = 'true' or p_part -> 'toward_threshold' = 'true') then
+        perform rules.refuse('CP205', p_where || ' $.toward_guarantee', 'pay that counts toward a guarantee or threshold', 'Pay comes after both: credit it, at a factor.');
       elsif v_joins is not null and rules.level_rank(v_joins) < rules.level_rank(p_part ->> 'level') then
         perform rules.refuse('CP202', p_where || ' $.joins', 'a term joins its own level or one above', 'Leave joins out, or name a higher level.');
       end if;
@@ -158,3 +164,33 @@ $$;
 comment on function rules.refuse_groups(jsonb) is
 'Refuses groups of premiums that can''t be stacked.
 p_terms: expanded terms. Raises CP202, CP205.';
+
+-- One word for each contract-wide choice at a time.
+create or replace function rules.refuse_settings(p_terms jsonb)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_twice record;
+begin
+  select a ->> 'code' as first_code, b ->> 'code' as second_code, key as parameter into v_twice
+  from jsonb_array_elements(p_terms) as a
+  join jsonb_array_elements(p_terms) as b on a ->> 'code' < b ->> 'code'
+  cross join lateral jsonb_object_keys((a -> 'part') - array['kind', 'note', 'label']) as key
+  where a -> 'part' ->> 'kind' = 'settings'
+    and b -> 'part' ->> 'kind' = 'settings'
+    and b -> 'part' ? key
+    and daterange((a ->> 'from')::date, (a ->> 'to')::date) && daterange((b ->> 'from')::date, (b ->> 'to')::date)
+  order by 1, 2, 3
+  limit 1;
+  if found then
+    perform rules.refuse('CP207', v_twice.second_code || ' $.' || v_twice.parameter, format('%s is set by %s as well', v_twice.parameter, v_twice.first_code),
+      'One clause at a time says it: end one before the other begins.');
+  end if;
+end
+$$;
+comment on function rules.refuse_settings(jsonb) is
+'Refuses two settings that say the same thing at once.
+p_terms: expanded terms. Raises CP207.';

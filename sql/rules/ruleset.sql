@@ -93,7 +93,8 @@ begin
       v_settings := v_settings || (v_term.expanded - 'kind' - 'when' - 'note');
     end if;
   end loop;
-  v_settings := v_settings || jsonb_build_object('reach', rules.reach_of(p_terms));
+  v_settings := v_settings || jsonb_build_object('reach', rules.reach_of(rules.terms_in_use(p_terms)))
+    || case when rules.has_advances(p_terms) then '{"advances": true}'::jsonb else '{}' end;
   if v_settings ->> 'day_clock' <> 'base' then
     perform rules.refuse('CP205', 'settings', 'the day of a duty is that of its base', 'Leave day_clock at base.');
   end if;
@@ -254,7 +255,7 @@ as $$
       where s.enterprise_id = p_enterprise and s.generation = p_generation),
     (select string_agg(concat_ws(':', e.kind, e.from_code, e.to_code, e.properties), ';' order by e.kind, e.from_code, e.to_code) from graph.edges as e
       where e.enterprise_id = p_enterprise and e.generation = p_generation),
-    (select string_agg(md5(p.prosrc), ';' order by p.oid::regprocedure::text) from pg_proc as p
+    (select string_agg(md5(coalesce(pg_get_function_sqlbody(p.oid), p.prosrc)), ';' order by p.oid::regprocedure::text) from pg_proc as p
       where p.pronamespace = 'rules'::regnamespace)), 'UTF8')), 'hex')
 $$;
 comment on function rules.hash_of(uuid, crew.crew_position[], daterange, daterange, bigint) is

@@ -117,6 +117,24 @@ end
 $$;
 comment on function rules.facts_that_lack(rules.compiled_term) is '{"can_lack": [names]} of the facts that a quantity or price reads and that can be missing; {} for none.';
 
+-- Where in a term a name is read.
+create or replace function rules.place_of(p_term rules.compiled_term, p_pattern text)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select p_term.term_code || coalesce(' $.' || (
+    select case key when 'own_when' then 'when' else key end
+    from jsonb_each(p_term.expanded)
+    where key <> 'can_lack' and value::text ~ ('"' || p_pattern || '"')
+    order by key
+    limit 1), '')
+$$;
+comment on function rules.place_of(rules.compiled_term, text) is
+'Term code and JSON path of the parameter that reads a name; the code alone where a preset reads it.
+p_pattern: regular expression of the name as written.';
+
 create or replace function rules.refuse_reads(p_term rules.compiled_term)
 returns void
 language plpgsql
@@ -124,16 +142,20 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_needs text[] := (p_term.quantity).needs || coalesce((p_term.gate).needs, '{}') || coalesce((p_term.price).needs, '{}');
+  v_needs text[] := coalesce((p_term.quantity).needs, '{}') || coalesce((p_term.gate).needs, '{}') || coalesce((p_term.price).needs, '{}');
+  v_early text;
 begin
-  if 'crew.rate' = any (v_needs) and p_term.level = any (rules.span_levels()) then
-    perform rules.refuse('CP205', p_term.term_code, format('the hourly rate read by a %s', p_term.level), 'Legs, duties, days and trips have a day whose rate it is.');
-  elsif p_term.kind <> 'advance' and 'month.projected_credit' = any (v_needs) then
-    perform rules.refuse('CP205', p_term.term_code, 'the projected credit of a month is read by advances only', 'Before the month is over it isn''t known what it will come to.');
-  elsif p_term.kind <> 'pay' and exists (
-    select from unnest(v_needs) as need where rules.is_computed(need) and (p_term.kind = 'measure' or need <> p_term.level || '.base')) then
-    perform rules.refuse('CP203', p_term.term_code, 'credit, and base of a level above, are read by pay terms only, and a measure reads neither base nor credit',
-      'Facts and measures go up first, credit second, pay last.');
+  select need into v_early
+  from unnest(v_needs) as need
+  where rules.is_computed(need) and (p_term.kind in ('measure', 'treatment') or need <> p_term.level || '.base')
+  limit 1;
+  if p_term.kind <> 'advance' and 'month.projected_credit' = any (v_needs) then
+    perform rules.refuse('CP205', rules.place_of(p_term, '(month\.)?projected_credit'), 'the projected credit of a month is read by advances only',
+      'Before the month is over it isn''t known what it will come to.');
+  elsif p_term.kind <> 'pay' and v_early is not null then
+    perform rules.refuse('CP203', rules.place_of(p_term, '([a-z]+\.)?(paid_)?' || regexp_replace(v_early, '^(to_date\.[a-z]+_|[a-z]+\.)(paid_)?', '')),
+      format('%s is read by pay terms only', replace(v_early, 'to_date.', '')),
+      'Facts and measures go up first, credit second, pay last. A credit term reads the base of its own level.');
   elsif p_term.expanded ->> 'books' = 'split' and (not rules.is_time_based(p_term) or p_term.expanded ?| array['amount', 'per_unit']) then
     perform rules.refuse('CP205', p_term.term_code || ' $.books', 'only time of a duty or trip is split, by its minutes', 'start or end.');
   end if;
@@ -204,11 +226,14 @@ declare
   v_hours rules.sql_expression := rules.compile_duration(p_part -> 'hours', p_part ->> 'level', p_measures, p_where || ' $.hours');
   v_day_value rules.sql_expression;
 begin
+  if p_part ? 'day_value' and p_part ->> 'proration' <> 'day_value' then
+    perform rules.refuse('CP202', p_where || ' $.day_value', 'a value of a day without a proration by it', 'Add "proration": "day_value".');
+  end if;
   case p_part ->> 'proration'
     when 'none' then
-      return v_hours;
+      null;
     when 'calendar_days' then
-      return (format('((%s)::numeric * (month_days - month_unpaid_days) / month_days)', v_hours.sql), 'numeric', 'min', v_hours.nullable,
+      v_hours := (format('((%s)::numeric * (month_days - month_unpaid_days) / month_days)', v_hours.sql), 'numeric', 'min', v_hours.nullable,
         v_hours.needs || array['month.days', 'month.unpaid_days'])::rules.sql_expression;
     when 'day_value' then
       if not p_part ? 'day_value' then
@@ -216,13 +241,13 @@ begin
       end if;
       v_day_value := rules.compile_duration(p_part -> 'day_value', 'month', p_measures, p_where || ' $.day_value');
       -- greatest() ignores null: a value of a day that isn't known must stay unknown, and matters only where a day is unpaid.
-      return (format('(case when month_unpaid_days = 0 then (%1$s) when (%1$s) - month_unpaid_days * (%2$s) < 0 then 0 else (%1$s) - month_unpaid_days * (%2$s) end)',
+      v_hours := (format('(case when month_unpaid_days = 0 then (%1$s) when (%1$s) - month_unpaid_days * (%2$s) < 0 then 0 else (%1$s) - month_unpaid_days * (%2$s) end)',
           v_hours.sql, v_day_value.sql), 'numeric', 'min',
         v_hours.nullable or v_day_value.nullable, v_hours.needs || v_day_value.needs || array['month.unpaid_days'])::rules.sql_expression;
     else
       perform rules.refuse('CP202', p_where || ' $.proration', format('unknown proration %s', p_part ->> 'proration'), 'calendar_days, day_value or none.');
   end case;
-  return null;
+  return rules.round_quantity(v_hours, p_part -> 'round', p_part ->> 'level', p_where || ' $.round');
 end
 $$;
 comment on function rules.compile_guarantee(jsonb, jsonb, text) is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -102,6 +103,56 @@ def test_unknown_period_and_position_without_terms(paid: Any) -> None:
         assert refused.value.sqlstate == code
 
 
+# ---- What nobody reads ------------------------------------------------------------------------------------------------
+
+
+def statements(airline: Any) -> dict[str, str]:
+    return {step["name"]: step["statement"] for step in compiled(airline)}
+
+
+def test_measures_that_nothing_reads_cost_nothing(airlines: Callable[[], Any]) -> None:
+    """The statements are those of the contract without them."""
+    plain, measured = airlines(), airlines()
+    for airline, more in ((plain, {}), (measured, {
+        "M_1": {"type": "measure", "name": "idle_trip", "level": "trip", "basis": "tafb"},
+        "M_2": {"type": "measure", "name": "idle_month", "level": "month", "basis": "idle_trip"},
+        "M_3": {"type": "measure", "name": "idle_year", "level": "year", "basis": "block"},
+    })):  # fmt: skip
+        airline.build(CASE)
+        airline.load(airline.contract({"terms": {**CASE["terms"], **more}}))
+    without, with_idle = statements(plain), statements(measured)
+    assert "idle" not in "".join(with_idle.values())
+
+    def unnumbered(given: dict[str, str], airline: Any) -> dict[str, str]:
+        return {name: re.sub(r"\d+", "0", text.replace(str(airline.id), "")) for name, text in given.items()}
+
+    assert unnumbered(with_idle, measured) == unnumbered(without, plain)
+
+
+def test_levels_facts_and_airports_that_nothing_reads_are_not_made(airlines: Callable[[], Any]) -> None:
+    """Each is there once a term reads it."""
+    bare = airlines()
+    bare.build(CASE)
+    bare.load(bare.contract(CASE))
+    before = statements(bare)
+    assert not {"_days", "_periods", "_quarters", "_years", "_rates", "_held", "_advances"} & set(before)
+    assert "tafb" not in "".join(before.values())
+    assert "destination_offset" not in before["_legs"]
+    assert "delay_minutes" not in before["_duties"] + before["_trips"]
+    bare.load(bare.contract({"terms": {
+        "R_1": {"type": "minimum_day", "hours": 1},
+        "R_2": {"type": "trip_rig", "ratio": 4},
+        "R_3": {"type": "pay", "level": "leg", "amount": 1, "when": {"==": [{"var": "arrival_local"}, 600]}},
+        "R_4": {"type": "pay", "level": "trip", "basis": "delay_minutes", "per_unit": 1},
+        "R_5": {"type": "period_guarantee", "hours": 1},
+    }}))  # fmt: skip
+    after = statements(bare)
+    assert {"_days", "_periods"} <= set(after)
+    assert "tafb" in after["_trips"]
+    assert "destination_offset" in after["_legs"]
+    assert "delay_minutes" in after["_trips"]
+
+
 # ---- The cache --------------------------------------------------------------------------------------------------------
 
 
@@ -138,6 +189,8 @@ CHANGES = {
     "a parameter of a type": lambda a: a.conn.execute("update rules.formula_types set parameters = parameters || '{label}'::text[] where name = 'minimum_duty'"),
     "the engine": lambda a: a.conn.execute(
         "do $do$ begin execute replace(pg_get_functiondef('rules.plan_days'::regproc), 'begin', 'begin  '); end $do$"),
+    "a one-line function of the engine": lambda a: a.conn.execute(
+        "do $do$ begin execute replace(pg_get_functiondef('rules.base_day_sql'::regproc), '/ 1440)', '/  1440)'); end $do$"),
 }  # fmt: skip
 
 

@@ -133,7 +133,17 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "rig window without a ratio": ("CP204", {"type": "duty_rig", "ratio": 2, "window": WINDOW}),
     "rig window without a ratio outside": ("CP204", {"type": "duty_rig", "window": {**WINDOW, "ratio": 1.5}}),
     "rate read by credit": ("CP203", credit(value={"*": [{"var": "crew.rate"}, 2]})),
-    "rate read by a month": ("CP205", pay("month", amount={"*": [{"var": "crew.rate"}, 2]})),
+    "a quarter read by a trip": ("CP203", pay("trip", amount={"var": "quarter.paid_credit"})),
+    "a month read by a period": ("CP203", pay("period", amount={"var": "month.paid_credit"})),
+    "credit read by a treatment": ("CP203", {"type": "treatment", "level": "trip", "paid": False, "when": {">": [{"var": "credit"}, 60]}}),
+    "what the month has come to, read by a treatment": ("CP203", {"type": "treatment", "level": "trip", "paid": False, "when": {">": [{"var": "month.paid_credit"}, 60]}}),
+    "a count bounded by hours": ("CP204", pay("trip", basis="duties", per_unit=1, cap="4:00")),
+    "credit at a price": ("CP202", {"type": "expression", "level": "leg", "value": 1, "per_hour": 3}),
+    "pay that joins a level": ("CP202", {"type": "expression", "into": "pay", "level": "leg", "value": 1, "joins": "trip"}),
+    "pay toward the guarantee": ("CP205", {"type": "expression", "into": "pay", "level": "leg", "value": 1, "toward_guarantee": True}),
+    "compared with nothing": ("CP202", {"type": "leg_credit", "basis": "scheduled", "compare_at": "duty"}),
+    "factor beside a window of a rig": ("CP202", {"type": "duty_rig", "ratio": 2, "window": {**WINDOW, "ratio": 1.5}, "factor": 2}),
+    "value of a day without a proration by it": ("CP202", {"type": "monthly_guarantee", "hours": 70, "day_value": 4}),
     "per diem of a leg": ("CP202", {"type": "per_diem", "rate": 2, "level": "leg"}),
 }  # fmt: skip
 
@@ -351,11 +361,11 @@ def test_a_quarter_at_the_rate_of_its_first_day(airline: Any) -> None:
     ))  # fmt: skip
 
 
-def test_credit_of_the_month_beside_an_advance(airline: Any) -> None:
+def test_credit_of_a_quarter_beside_an_advance(airline: Any) -> None:
     refused(airline, "CP205", contract(
         airline,
         {"code": "P1", "formula": {"type": "advance", "hours": 40}},
-        {"code": "P2", "formula": credit("month", hours=60)},
+        {"code": "P2", "formula": credit("quarter", hours=60)},
     ))  # fmt: skip
 
 
@@ -376,6 +386,39 @@ def test_two_settings_of_one_time(airlines: Callable[[], Any]) -> None:
     with pytest.raises(psycopg.Error) as caught:
         made.load(document)
     assert caught.value.sqlstate == "CP207"
+
+
+def test_two_settings_of_one_thing(airline: Any) -> None:
+    error = refused(airline, "CP207", contract(
+        airline,
+        {"code": "S1", "formula": {"type": "settings", "books": "start", "unit": "hour"}},
+        {"code": "S2", "formula": {"type": "settings", "books": "end", "show": "0.1"}},
+    ))  # fmt: skip
+    assert error.diag.message_detail == "at $.books"
+
+
+def test_settings_of_different_things(airlines: Callable[[], Any]) -> None:
+    made = airlines()
+    made.load(contract(
+        made,
+        {"code": "S1", "formula": {"type": "settings", "books": "start"}},
+        {"code": "S2", "formula": {"type": "settings", "show": "0.1"}},
+    ))  # fmt: skip
+
+
+def test_a_window_that_ends_a_minute_early_is_warned_of(airlines: Callable[[], Any]) -> None:
+    made = airlines()
+    night = {"type": "premium", "level": "leg", "basis": "block", "per_hour": 3}
+    loaded = made.load(contract(
+        made,
+        {"code": "N1", "formula": {**night, "window": {"from": "22:00", "to": "05:59"}}},
+        {"code": "N2", "formula": {**night, "window": WINDOW}},
+        {"code": "N3", "formula": {**night, "window": {"from": "18:00", "to": "23:59"}}},
+    ))  # fmt: skip
+    assert [(text.split()[1], text.split()[-1]) for text in loaded["warnings"]] == [
+        ("N1", "06:00"),
+        ("N3", "00:00"),
+    ]
 
 
 def test_only_administrators_load(airline: Any) -> None:
