@@ -29,7 +29,8 @@ def formulas() -> Iterator[dict[str, Any]]:
         for term in terms.values() if isinstance(terms, dict) else terms:
             yield term.get("formula", term)
         for scenario in document.get("scenarios", []):
-            yield {"level": scenario["level"], "type": "scenario", "when": scenario["pattern"]}
+            if isinstance(scenario, dict):  # else the name of one that comes with the graph
+                yield {"level": scenario["level"], "type": "scenario", "when": scenario["pattern"]}
 
 
 def names(logic: Any) -> Iterator[str]:
