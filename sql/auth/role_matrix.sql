@@ -535,6 +535,7 @@ from (values
   ('function', 'rules.example_lines', '{crewpay_definer}', 'execute'),
   ('function', 'rules.example_month', '{crewpay_definer}', 'execute'),
   ('function', 'rules.example_rows', '{crewpay_definer}', 'execute'),
+  ('function', 'rules.example_schema', '{crewpay_admin,crewpay_definer,crewpay_payroll,crewpay_service}', 'execute'),
   ('function', 'rules.example_span', '{crewpay_definer}', 'execute'),
   ('function', 'rules.example_time', '{crewpay_definer}', 'execute'),
   ('function', 'rules.exclude_winners', '{crewpay_definer}', 'execute'),

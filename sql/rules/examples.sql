@@ -145,7 +145,23 @@ declare
   v_tokens jsonb;
   v_ctes text;
   v_lines jsonb;
+  v_unknown text;
 begin
+  select string_agg(distinct named.iata, ', ' order by named.iata) into v_unknown
+  from (
+    select coalesce(p_example ->> 'base', 'JFK') as iata
+    union all
+    select split_part(leg #>> '{}', '-', side)
+    from jsonb_path_query(p_example, '$.**.leg') as leg
+    cross join generate_series(1, 2) as side
+  ) as named
+  where not exists (select from crew.airports as a where a.iata = named.iata);
+  if v_unknown is not null then
+    raise exception using
+      errcode = 'CP101',
+      message = format('an airport of the example is not known: %s', v_unknown),
+      hint = 'Use IATA codes of crew.airports.';
+  end if;
   select m.* into v_month from crew.contract_month(p_enterprise, rules.example_month(p_example) + 14) as m;
   v_span := rules.month_span(p_enterprise, v_month.month);
   select g.positions into v_positions
@@ -191,7 +207,7 @@ end
 $$;
 comment on function rules.example_lines(uuid, jsonb, bigint) is
 'The lines that the contract in force pays for an example: [{"term","component","label","level","quantity","amount"}]. Reads no facts of the airline.
-p_enterprise: tenant; p_example: see docs/contracts.md; p_generation: rule graph. Raises CP213 (no terms), CP201 to CP206, and for times that are none 22007.';
+p_enterprise: tenant; p_example: see docs/contracts.md; p_generation: rule graph. Raises CP101 (airport), CP213 (no terms), CP201 to CP206, and for days that are none 22008.';
 
 -- An example holds where the clauses it is about pay exactly the lines that it lists.
 create or replace function rules.example_check(p_enterprise uuid, p_example jsonb, p_codes text[], p_generation bigint,

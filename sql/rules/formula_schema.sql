@@ -135,10 +135,6 @@ as $$
         "properties": {"code": {"type": "string", "minLength": 1, "maxLength": 50}, "scenario": {"type": "string"}, "interpretation": {"type": "string"},
           "confidence": {"type": "integer", "minimum": 0, "maximum": 100}, "terms": {"type": "array", "items": {"type": "string"}},
           "faa_rules": {"type": "array", "items": {"type": "string"}}, "example": {"$ref": "#/$defs/example"}}}'::jsonb,
-      'example', '{"type": "object", "required": ["position", "lines"],
-        "properties": {"position": {"$ref": "#/$defs/position"}, "hourly_rate": {"type": "number"}, "month": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"},
-          "trips": {"type": "array"}, "duties": {"type": "array"}, "total": {"type": "number"},
-          "lines": {"type": "array", "items": {"type": "object", "required": ["term", "quantity", "amount"]}}}}'::jsonb,
       'term', jsonb_build_object('type', 'object', 'additionalProperties', false, 'x-code', 'CP202',
         'properties', '{"code": {"type": "string", "minLength": 1, "maxLength": 50}, "title": {"type": "string", "minLength": 1, "maxLength": 255},
             "text": {"type": "string"}, "effective": {"type": "string", "format": "date"}, "expires": {"type": "string", "format": "date"},
@@ -166,7 +162,7 @@ as $$
       'properties', '{"terms": {"type": "array", "items": {"$ref": "#/$defs/term"}}, "scenarios": {"type": "array", "items": {"$ref": "#/$defs/scenario"}},
         "components": {"type": "array", "items": {"$ref": "#/$defs/pay_component"}}, "edges": {"type": "array", "items": {"$ref": "#/$defs/edge"}},
         "interpretations": {"type": "array", "items": {"$ref": "#/$defs/interpretation"}}}'::jsonb,
-      '$defs', p.defs || (f.schema -> '$defs') || jsonb_build_object('formula', f.schema - '$defs' - '$schema'))
+      '$defs', p.defs || rules.example_schema() || (f.schema -> '$defs') || jsonb_build_object('formula', f.schema - '$defs' - '$schema'))
   from parts as p
   cross join lateral (select rules.formula_schema()) as f (schema)
 $$;

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import closing
+from functools import cache
 from typing import Any
 
 import psycopg
@@ -29,6 +30,7 @@ REFERENCE = Draft202012Validator(SCHEMA, format_checker=FormatChecker())
 FORM = ("CP201", "CP202", "CP204")
 
 
+@cache
 def sources() -> list[Any]:
     """Contracts that are loaded somewhere in the tests."""
     folders = (
@@ -39,6 +41,7 @@ def sources() -> list[Any]:
     return [yaml.safe_load(path.read_text(encoding="utf-8")) for folder in folders for path in ROOT.glob(folder)]  # fmt: skip
 
 
+@cache
 def formulas() -> list[dict[str, Any]]:
     """Every formula of the samples and of the golden cases, and every one that is refused."""
     found = []

@@ -86,7 +86,20 @@ def test_an_example_is_recomputed_by_the_contract(air: Callable[[], Tenant]) -> 
         ({"lines": EXAMPLE["lines"][:2]}, "CP222"),  # the rig is one of its clauses, and pays
         ({"total": 216.01}, "CP222"),
         ({"position": "CAPTAIN"}, "CP213"),
-        ({"duties": [{"report": "at six", "release": "18:00"}]}, "22007"),
+        ({"duties": [{"report": "2013-02-30 06:00", "release": "18:00"}], "month": "2013-02"}, "22008"),
+        ({"base": "XXX"}, "CP101"),
+        (
+            {
+                "duties": [
+                    {
+                        "report": "2013-01-08 06:00",
+                        "release": "12:00",
+                        "legs": [{"leg": "JFK-ZZZ", "scheduled": "07:00-09:00"}],
+                    }
+                ]
+            },
+            "CP101",
+        ),
     ],
 )
 def test_what_does_not_hold_is_reported_with_its_code(
@@ -95,6 +108,35 @@ def test_what_does_not_hold_is_reported_with_its_code(
     airline = air()
     airline.load(contract(**wrong))
     assert [(found["holds"], found["code"]) for found in verified(airline)] == [(False, code)]
+
+
+DUTY = EXAMPLE["duties"][0]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "place"),
+    [
+        ({"duties": [{**DUTY, "report": "at six"}]}, "$.example.duties[0].report"),
+        ({"duties": [{**DUTY, "report": "06:00"}]}, "$.example.duties[0].report"),
+        ({"duties": [{**DUTY, "release": "25:00"}]}, "$.example.duties[0].release"),
+        ({"duties": [{**DUTY, "legs": [{"leg": "JFKORD", "scheduled": "07:00-09:30"}]}]}, "$.example.duties[0].legs[0].leg"),
+        ({"duties": [{**DUTY, "legs": [{"leg": "JFK-ORD", "scheduled": "07:00"}]}]}, "$.example.duties[0].legs[0].scheduled"),
+        ({"duties": [{**DUTY, "activity": "NAP"}]}, "$.example.duties[0].activity"),
+        ({"trips": [{"pickup": "LOTTERY", "duties": [DUTY]}]}, "$.example.trips[0].pickup"),
+        ({"trips": [{"duty": [DUTY]}]}, "$.example.trips[0].duty"),
+        ({"month": "2013-13"}, "$.example.month"),
+        ({"lines": [{"term": "I_4.A", "quantity": "2:30", "amount": 90}]}, "$.example.lines[0].quantity"),
+        ({"duty": []}, "$.example.duty"),
+    ],
+)  # fmt: skip
+def test_an_example_that_can_t_be_read_is_refused_with_its_place(
+    air: Callable[[], Tenant], wrong: dict[str, Any], place: str
+) -> None:
+    airline = air()
+    for statement in ("select rules.load_contract(%s)", "select rules.test_contract(%s)"):
+        error = airline.refused("CP202", "admin", statement, Jsonb(contract(**wrong)))
+        assert str(error.diag.message_detail).splitlines()[0] == f"at {place}"
+        assert error.diag.message_hint
 
 
 def test_a_contract_is_tried_on_its_examples_without_being_loaded(air: Callable[[], Tenant]) -> None:

@@ -1,6 +1,6 @@
 -- What comes back from Neo4j is accepted whole, or rejected whole with every reason; until then the last good one decides.
 begin;
-select plan(46);
+select plan(47);
 select test.fixture();
 
 create function test.rows(p_more jsonb default '[]', p_without text default '')
@@ -102,6 +102,8 @@ select test.act_as('alpha_sync');
 select is(test.proposed(test.scenario('1e999999')), 'rejected BAD_PATTERN', 'a number that no numeric can hold');
 select is(test.proposed(test.scenario(repeat('[', 20000) || repeat(']', 20000))), 'rejected BAD_PATTERN', 'a nesting that no stack can hold');
 select is(test.proposed(test.scenario(repeat('{"!": ', 1500) || 'true' || repeat('}', 1500))), 'rejected DOES_NOT_COMPILE', 'a nesting that the compiler can''t hold');
+select is(test.proposed('[{"kind": "SCENARIO", "from_code": "idle", "properties": {"name": "Idle", "level": "leg", "pattern": "{\">\": [{\"var\": \"weather\"}, 3]}", "description": "No term applies to it."}}]'),
+  'rejected DOES_NOT_COMPILE', 'a pattern of an unknown fact that no term uses');
 select is(test.proposed(test.scenario('{"var": "cancelled"}', repeat('y', 4000))), 'rejected TOO_LONG', 'an identifier that no index can hold');
 select is(test.proposed(test.scenario('{"var": "cancelled"}', 'x', repeat('n', 4000))), 'rejected TOO_LONG', 'a name that no page can hold');
 select is(test.proposed(test.scenario('{"==": [{"var": "flight_number"}, "x''; drop table pay.pay_runs; --"]}', 'it''s "x"; --')) in ('accepted', 'rejected DOES_NOT_COMPILE'), true, 'quotes are characters');
