@@ -68,7 +68,7 @@ class Backflow:
             log.info("generation %s of the rule graph is in force", result.generation)
         elif result.state == "rejected":
             log.warning(
-                "the rule graph is rejected for %s reasons: generation %s stays in force",
+                "the rule graph is rejected for %s reason(s): generation %s stays in force",
                 result.findings,
                 base,
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Literal
 
 from crewpay_sync.sync.graph import Graph
@@ -39,27 +40,32 @@ def _digest(values: tuple[Any, ...], requires: Iterable[str]) -> int:
 
 
 def suspects(store: Store, graph: Graph, entity: Entity, alive: Callable[[], None]) -> list[str]:
-    """Keys whose nodes look different, from one pass over each side; digests only, so that memory stays small."""
+    """Keys whose nodes look different, from one pass over each side at once; of what one side alone has shown so far, a digest is kept."""
+    waiting: dict[str, int] = {}
+    different: list[str] = []
+    lock = Lock()
 
-    def wanted() -> dict[str, int]:
-        return {
-            node.key: _digest(*_wanted(entity, node))
-            for keys in store.keys(entity.name)
-            for node in store.nodes(entity.name, keys)
-        }
+    def show(key: str, digest: int) -> None:
+        with lock:
+            other = waiting.pop(key, None)
+            if other is None:
+                waiting[key] = digest
+            elif other != digest:
+                different.append(key)
 
-    there: dict[str, int] = {}
+    def wanted() -> None:
+        for keys in store.keys(entity.name):
+            for node in store.nodes(entity.name, keys):
+                show(node.key, _digest(*_wanted(entity, node)))
+
     with ThreadPoolExecutor(1) as reader:
         reading = reader.submit(wanted)
         for number, (key, values, requires) in enumerate(graph.nodes(entity)):
             if number % 5000 == 0:
                 alive()
-            there[key] = _digest(values, requires)
-        different = []
-        for key, digest in reading.result().items():
-            if there.pop(key, None) != digest:
-                different.append(key)
-    return different + list(there)
+            show(key, _digest(values, requires))
+        reading.result()
+    return different + list(waiting)
 
 
 def confirm(store: Store, graph: Graph, entity: Entity, keys: list[str]) -> list[Difference]:

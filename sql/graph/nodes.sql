@@ -15,6 +15,7 @@ begin
   case p_entity
     when 'term' then
       return query
+      -- Codes compared as rows: for plain equality the planner takes the exclusion constraint's GiST index, twenty times slower.
       select k.key, t.properties, null::text[]
       from unnest(p_keys) as k (key)
       cross join lateral (
@@ -23,8 +24,11 @@ begin
             'appliesTo', array_to_string(t.applies_to, ','), 'priority', t.priority, 'source', 'CONTRACT',
             'effectiveDate', t.effective_date, 'expirationDate', t.expiration_date, 'formula', t.calculation_formula::text) as properties
         from rules.union_contract_terms as t
-        where t.enterprise_id = v_enterprise and t.term_code = k.key and t.superseded_at is null
-        order by t.effective_date desc
+        where t.enterprise_id = v_enterprise
+          and (t.term_code, t.effective_date) >= (k.key, '-infinity'::date)
+          and (t.term_code, t.effective_date) <= (k.key, 'infinity'::date)
+          and t.superseded_at is null
+        order by t.term_code desc, t.effective_date desc
         limit 1
       ) as t;
     when 'faa_rule' then
@@ -100,17 +104,20 @@ begin
   case p_entity
     when 'term' then
       return query
-      select distinct t.term_code::text collate "C"
+      -- In the index's order: a page costs what it shows, not what is left.
+      select t.term_code::text
       from rules.union_contract_terms as t
-      where t.enterprise_id = v_enterprise and t.superseded_at is null and t.term_code > p_after
-      order by 1
+      where t.enterprise_id = v_enterprise and t.superseded_at is null and (t.term_code, t.effective_date) > (p_after, 'infinity'::date)
+      group by t.term_code
+      order by t.term_code
       limit p_limit;
     when 'faa_rule' then
       return query
-      select distinct r.rule_code::text collate "C"
+      select r.rule_code::text
       from rules.faa_rules as r
       where r.superseded_at is null and r.rule_code > p_after
-      order by 1
+      group by r.rule_code
+      order by r.rule_code
       limit p_limit;
     when 'interpretation' then
       return query

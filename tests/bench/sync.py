@@ -201,8 +201,8 @@ def cost(airline: Airline) -> Figures:
     """What the triggers cost the writer, in turns with and without them; nobody works the queue off meanwhile."""
     terms(airline, HOT)
     airline.crewpay("sync", "run", "--once")
-    one = "update rules.union_contract_terms set priority = priority % 100 + 1 where enterprise_id = %s and term_code = 'Bulk_7'"
-    all_of_them = "update rules.union_contract_terms set priority = priority % 100 + 1 where enterprise_id = %s and term_code like 'Bulk\\_%%'"
+    one = "update rules.union_contract_terms set priority = priority %% 100 + 1 where enterprise_id = %s and term_code = 'Bulk_7'"
+    all_of_them = "update rules.union_contract_terms set priority = priority %% 100 + 1 where enterprise_id = %s and term_code like 'Bulk\\_%%'"
     taken: dict[tuple[str, bool], list[float]] = {}
     for turn in range(12):
         for connected in (True, False):
