@@ -70,7 +70,7 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select pay.tokens_as_of(p_tokens, p_period, p_run.as_of) || case when p_run.kind = 'RETRO' then jsonb_build_object(
+  select pay.tokens_as_of(p_tokens, p_period, p_run.as_of) || case when p_run.members_as_of is not null then jsonb_build_object(
     '@members@', pay.members_sql(p_run.members_as_of, p_run.rates_as_of, p_run.as_of), '@keeps_advances@', 'true') else '{}'::jsonb end
 $$;
 comment on function pay.tokens_of_run(jsonb, pay.pay_periods, pay.pay_runs) is
