@@ -647,6 +647,7 @@ from (values
   ('function', 'rules.refuse_all', '{crewpay_definer}', 'execute'),
   ('function', 'rules.refuse_conflicts', '{crewpay_definer}', 'execute'),
   ('function', 'rules.refuse_groups', '{crewpay_definer}', 'execute'),
+  ('function', 'rules.refuse_ineffective', '{crewpay_definer}', 'execute'),
   ('function', 'rules.refuse_malformed', '{crewpay_definer}', 'execute'),
   ('function', 'rules.refuse_reads', '{crewpay_definer}', 'execute'),
   ('function', 'rules.refuse_settings', '{crewpay_definer}', 'execute'),

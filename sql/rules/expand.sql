@@ -141,21 +141,6 @@ begin
       hint = 'See rules.formula_types for what the preset offers.';
   end if;
 
-  -- Nor does a parameter mean anything beside a choice that leaves it out.
-  select key into v_bad
-  from jsonb_each(p_formula)
-  where position('"$given": "' in v_type.template::text) + position('"$case": "' in v_type.template::text) > 0
-    and position(format('"$": "%s"', key) in v_type.template::text) + position(format('"$case": "%s"', key) in v_type.template::text) > 0
-    and rules.fill_template(v_type.template, p_formula) = rules.fill_template(v_type.template, p_formula || jsonb_build_object(key, '"?"'::jsonb))
-  limit 1;
-  if found then
-    raise exception using
-      errcode = 'CP202',
-      message = format('term %s: %s of %s has no meaning beside the other parameters', p_term_code, v_bad, v_type.name),
-      detail = format('at $.%s', v_bad),
-      hint = 'Leave it out; see rules.formula_types for what goes together.';
-  end if;
-
   if v_type.template = '{}' then
     return next p_formula - 'type' - 'note' || jsonb_build_object('kind', v_type.kind);
     return;
@@ -200,3 +185,36 @@ comment on function rules.expand_formula(text, jsonb) is
 'A formula as terms of the seven kinds.
 p_term_code: for messages; p_formula: calculation_formula. The preset''s own condition stays in `when`; the term''s goes to `own_when`.
 Raises CP201 (unknown type), CP202 (unknown or missing parameter).';
+
+-- A parameter beside a choice that leaves it out would be read by nobody. Asked when a contract is loaded, not with every compilation.
+create or replace function rules.refuse_ineffective(p_term_code text, p_formula jsonb)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_template jsonb := (select template from rules.formula_types where name = p_formula ->> 'type');
+  v_filled jsonb;
+  v_key text;
+begin
+  if v_template::text !~ '"\$(given|case)": ' then
+    return;
+  end if;
+  v_filled := rules.fill_template(v_template, p_formula);
+  for v_key in
+    select key
+    from jsonb_object_keys(p_formula) as key
+    where position(format('"$": "%s"', key) in v_template::text) + position(format('"$case": "%s"', key) in v_template::text) > 0
+    order by key
+  loop
+    if rules.fill_template(v_template, p_formula || jsonb_build_object(v_key, '?')) = v_filled then
+      perform rules.refuse('CP202', p_term_code || ' $.' || v_key, format('%s has no meaning beside the other parameters', v_key),
+        'Leave it out; see rules.formula_types for what goes together.');
+    end if;
+  end loop;
+end
+$$;
+comment on function rules.refuse_ineffective(text, jsonb) is
+'Refuses a formula with a parameter that its preset doesn''t read beside the others.
+p_term_code: for messages; p_formula: calculation_formula of a known type. Raises CP202.';

@@ -380,6 +380,7 @@ declare
   v_generation bigint;
 begin
   perform rules.check_document(p_contract);
+  perform rules.refuse_ineffective(t ->> 'code', t -> 'formula') from jsonb_array_elements(p_contract -> 'terms') as t where t ? 'formula';
   select * into v_loaded from rules.load_terms(v_enterprise, p_contract -> 'terms');
   v_generation := rules.load_graph(v_enterprise, p_contract);
   if v_generation is distinct from v_graph_before and pay.is_live(v_enterprise) and not pay.applies_contract(v_enterprise) then
