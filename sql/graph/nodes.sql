@@ -15,7 +15,6 @@ begin
   case p_entity
     when 'term' then
       return query
-      -- Codes compared as rows: for plain equality the planner takes the exclusion constraint's GiST index, twenty times slower.
       select k.key, t.properties, null::text[]
       from unnest(p_keys) as k (key)
       cross join lateral (
@@ -24,11 +23,8 @@ begin
             'appliesTo', array_to_string(t.applies_to, ','), 'priority', t.priority, 'source', 'CONTRACT',
             'effectiveDate', t.effective_date, 'expirationDate', t.expiration_date, 'formula', t.calculation_formula::text) as properties
         from rules.union_contract_terms as t
-        where t.enterprise_id = v_enterprise
-          and (t.term_code, t.effective_date) >= (k.key, '-infinity'::date)
-          and (t.term_code, t.effective_date) <= (k.key, 'infinity'::date)
-          and t.superseded_at is null
-        order by t.term_code desc, t.effective_date desc
+        where t.enterprise_id = v_enterprise and t.term_code = k.key and t.superseded_at is null
+        order by t.effective_date desc
         limit 1
       ) as t;
     when 'faa_rule' then
