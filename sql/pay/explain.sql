@@ -120,7 +120,7 @@ begin
   select * into v_period from pay.pay_periods as p where p.enterprise_id = v_calculation.enterprise_id and p.id = p_period;
   select * into v_run from pay.pay_runs as r where r.enterprise_id = v_calculation.enterprise_id and r.id = v_calculation.run_id;
   v_nodes := pay.nodes(v_calculation, v_period, v_run.as_of);
-  select r.settings ->> 'unit', r.settings ->> 'round_money' = 'total' into v_unit, v_running
+  select pay.shown_unit(r.settings), r.settings ->> 'round_money' = 'total' into v_unit, v_running
   from rules.rulesets as r where r.enterprise_id = v_calculation.enterprise_id and r.id = v_calculation.ruleset_id;
   select a.time_zone into v_zone from crew.airports as a where a.iata = v_nodes -> 'people' -> 0 ->> 'crew_base';
 

@@ -14,6 +14,20 @@ as $$
 $$;
 comment on function pay.minutes_text(numeric) is 'Minutes as h:mm, with two decimals of a minute where it has a fraction.';
 
+-- The settings unit and show of a contract: '0.1 TFP', 'h:mm hour'.
+create or replace function pay.shown_unit(p_settings jsonb)
+returns text
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(p_settings ->> 'show', case u.unit when 'hour' then 'h:mm' else '0.01' end) || ' ' || u.unit
+  from (select coalesce(p_settings ->> 'unit', 'hour')) as u (unit)
+$$;
+comment on function pay.shown_unit(jsonb) is 'How a contract writes credit: a form and a unit, hours as h:mm and others with two decimals unless it says otherwise.
+p_settings: settings of its ruleset.';
+
 create or replace function pay.quantity_text(p_minutes numeric, p_unit text)
 returns text
 language sql
@@ -21,11 +35,14 @@ immutable
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select case when p_unit = 'hour' then pay.minutes_text(p_minutes)
-    else to_char(p_minutes / 60, 'FM999990.00') || ' ' || p_unit end
+  select case split_part(p_unit, ' ', 1)
+      when 'h:mm' then pay.minutes_text(p_minutes)
+      when '0.1' then to_char(p_minutes / 60, 'FM999990.0')
+      else to_char(p_minutes / 60, 'FM999990.00') end
+    || case split_part(p_unit, ' ', 2) when 'hour' then '' else ' ' || split_part(p_unit, ' ', 2) end
 $$;
-comment on function pay.quantity_text(numeric, text) is 'Credit minutes in the unit of the contract.
-p_minutes: credit minutes; p_unit: hour, TFP or PCH.';
+comment on function pay.quantity_text(numeric, text) is 'Credit minutes as the contract writes credit.
+p_minutes: credit minutes; p_unit: from pay.shown_unit().';
 
 create or replace function pay.local_text(p_minutes integer, p_zone text, p_format text)
 returns text
@@ -91,7 +108,7 @@ as $$
 $$;
 comment on function pay.quantity_arithmetic(jsonb, jsonb, numeric, text) is
 'How a term arrived at its quantity, in words.
-p_expanded: the term as compiled; p_node: the node with what it read; p_value: the quantity; p_unit: unit of the contract.';
+p_expanded: the term as compiled; p_node: the node with what it read; p_value: the quantity; p_unit: from pay.shown_unit().';
 
 -- A line of a span pays what the total to date adds to what was paid before.
 create or replace function pay.span_arithmetic(p_expanded jsonb, p_node jsonb, p_term_no smallint, p_quantity numeric, p_unit text)
@@ -121,7 +138,7 @@ as $$
 $$;
 comment on function pay.span_arithmetic(jsonb, jsonb, smallint, numeric, text) is
 'How a line of a period, month, quarter or year came about, in words: to date, and what was paid before.
-p_expanded: the term as compiled; p_node: the span at the period''s end; p_term_no: its number; p_quantity: the line''s; p_unit: unit of the contract.';
+p_expanded: the term as compiled; p_node: the span at the period''s end; p_term_no: its number; p_quantity: the line''s; p_unit: from pay.shown_unit().';
 
 -- The treatment that decides whether a node is paid: the innermost.
 create or replace function pay.paid_by(p_node jsonb)

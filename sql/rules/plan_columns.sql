@@ -309,7 +309,8 @@ begin
   end loop;
   return query
   with recursive layers as (
-    select k.key as need, 0 as depth
+    -- What is made of the leg source's columns needs them made.
+    select k.key as need, case when (k.value ->> 'direct')::boolean then 0 else 1 end as depth
     from jsonb_each(v_known) as k
     union
     -- No circle: rules.order_measures() refuses them.
@@ -317,7 +318,7 @@ begin
     from layers as l
     join jsonb_each(v_known) as k on k.value -> 'needs' ? l.need
   )
-  select k.key, replace(k.key, '.', '_'), k.value ->> 'sql', case when (k.value ->> 'direct')::boolean then 0 else greatest(1, max(l.depth)) end
+  select k.key, replace(k.key, '.', '_'), k.value ->> 'sql', max(l.depth)
   from jsonb_each(v_known) as k
   join layers as l on l.need = k.key
   group by k.key, k.value

@@ -120,7 +120,8 @@ begin
   join (%s) as cut on %s
   group by x.no, cut.first_day, cut.upto$q$,
     rules.counted_sql(p_terms, p_level, 'paid'), rules.counted_sql(p_terms, p_level, 'guarantee'), rules.counted_sql(p_terms, p_level, 'threshold'),
-    case when v_joining is null then '' else format(E',\n    sum(x.quantity) filter (where x.term_no in (%s)) as joining_credit', v_joining) end,
+    case when v_joining is null then '' else format(E',\n    sum(case when x.term_no in (%s) then x.quantity end)%s as joining_credit',
+      v_joining, rules.counted_sql(p_terms, p_level, 'paid')) end,
     v_amounts, p_cuts,
     case when v_amounts = '_credit' then 'x.books_day between cut.first_day and cut.upto' else rules.inside_cut('x', 'cut') end);
 end

@@ -33,7 +33,7 @@ insert into rules.formula_parameters (name, schema, description) values
     'Counts earlier nodes of the crew member too.'),
   ('steps', '{"type": "array", "items": {"$ref": "#/$defs/rate_step"}}', 'Rows of a rate table.'),
   ('unit', '{"enum": ["hour", "TFP", "PCH"]}', 'Unit in which statements write credit.'),
-  ('show', '{"enum": ["0.01", "0.1", "h:mm"]}', 'How statements write credit.'),
+  ('show', '{"enum": ["0.01", "0.1", "h:mm"]}', 'How statements write credit: hours as h:mm, other units with two decimals, unless it is said.'),
   ('day_clock', '{"type": "string"}', 'Clock that decides the day of a duty.'),
   ('leg_month_clock', '{"enum": ["base", "departure"]}', 'Clock that decides the month of a leg.'),
   ('version_on', '{"enum": ["trip_start", "duty_start"]}', 'Moment that decides the version of a term.'),

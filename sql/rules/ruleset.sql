@@ -83,7 +83,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_settings jsonb := '{
-    "unit": "hour", "show": "0.01", "day_clock": "base", "leg_month_clock": "base", "books": "start",
+    "unit": "hour", "day_clock": "base", "leg_month_clock": "base", "books": "start",
     "rate_on": "end", "tafb_from": "actual", "report_from": "recorded",
     "report_before": 60, "release_after": 15, "round_money": "line"}'::jsonb;
   v_term rules.compiled_term;

@@ -104,6 +104,26 @@ def test_the_statement_shows_scheduled_against_actual_and_the_arithmetic(paid: A
     assert "monthly guarantee: 20:00 guaranteed − 4:00 = 16:00 × $60.00" in text
 
 
+@pytest.mark.parametrize(
+    ("settings", "guarantee"),
+    [
+        ({}, "20:00 guaranteed − 4:00 = 16:00"),
+        ({"show": "0.01"}, "20.00 guaranteed − 4.00 = 16.00"),
+        ({"show": "0.1", "unit": "TFP"}, "20.0 TFP guaranteed − 4.0 TFP = 16.0 TFP"),
+        ({"unit": "PCH"}, "20.00 PCH guaranteed − 4.00 PCH = 16.00 PCH"),
+        ({"show": "h:mm", "unit": "PCH"}, "20:00 PCH guaranteed − 4:00 PCH = 16:00 PCH"),
+    ],
+)
+def test_credit_is_written_as_the_contract_says(airline: Any, settings: dict[str, str], guarantee: str) -> None:
+    case = {**CASE, "terms": {**CASE["terms"], "X_0": {"type": "settings", **settings}}}
+    airline.build(case)
+    airline.load(airline.contract(case))
+    airline.run()
+    with airline.acting("payroll") as conn:
+        text = "\n".join(row[0] for row in conn.execute("select * from pay.statement('A', '2013-01-01')"))
+    assert f"monthly guarantee: {guarantee} × $60.00" in text
+
+
 def test_a_fact_changed_after_the_run_leaves_the_explanation_alone(paid: Any) -> None:
     before = explained(paid)
     paid.conn.execute(
