@@ -329,6 +329,7 @@ from (values
   ('function', 'pay.settle_queue', '{crewpay_definer}', 'execute'),
   ('function', 'pay.settled_back_pay', '{crewpay_definer}', 'execute'),
   ('function', 'pay.share_period', '{crewpay_definer}', 'execute'),
+  ('function', 'pay.shown_unit', '{crewpay_definer}', 'execute'),
   ('function', 'pay.single_person_limit', '{crewpay_definer}', 'execute'),
   ('function', 'pay.slice_members', '{crewpay_definer}', 'execute'),
   ('function', 'pay.span_arithmetic', '{crewpay_definer}', 'execute'),
