@@ -114,7 +114,9 @@ def test_the_statement_shows_scheduled_against_actual_and_the_arithmetic(paid: A
         ({"show": "h:mm", "unit": "PCH"}, "20:00 PCH guaranteed − 4:00 PCH = 16:00 PCH"),
     ],
 )
-def test_credit_is_written_as_the_contract_says(airline: Any, settings: dict[str, str], guarantee: str) -> None:
+def test_credit_is_written_as_the_contract_says(
+    airline: Any, settings: dict[str, str], guarantee: str
+) -> None:
     case = {**CASE, "terms": {**CASE["terms"], "X_0": {"type": "settings", **settings}}}
     airline.build(case)
     airline.load(airline.contract(case))
