@@ -9,21 +9,17 @@ from pathlib import Path
 from typing import Any, LiteralString, cast
 
 import click
-from neo4j import Session
-from neo4j import exceptions as neo4j_errors
-from neo4j.graph import Node, Relationship
-from neo4j.graph import Path as GraphPath
 
 from crewpay_sync.cli.sync import both_sides, enterprise_option, leading
 from crewpay_sync.output import FINDINGS, USAGE, CrewPayError, json_option, print_json, print_table, say
-from crewpay_sync.sync import dump
+from crewpay_sync.sync import dump, neo4j
 from crewpay_sync.sync.graph import from_neo4j, graph_target, open_driver
 from crewpay_sync.sync.statements import named_queries, named_query
 
 
 def plain(value: Any) -> Any:
     """A value of Neo4j as text or JSON shows it; a path as its nodes and edges in a row."""
-    if isinstance(value, GraphPath):
+    if isinstance(value, neo4j.graph.Path):
         parts = [plain(value.start_node)]
         for edge in value.relationships:
             forward = edge.start_node is not None and plain(edge.start_node) == parts[-1]
@@ -32,9 +28,9 @@ def plain(value: Any) -> Any:
                 plain(edge.end_node if forward else edge.start_node),
             ]
         return " ".join(parts)
-    if isinstance(value, Node):
+    if isinstance(value, neo4j.graph.Node):
         return str(value.get("code") or value.get("type") or value.get("id") or value.element_id)
-    if isinstance(value, Relationship):
+    if isinstance(value, neo4j.graph.Relationship):
         return value.type
     if isinstance(value, list):
         return [plain(v) for v in value]
@@ -42,7 +38,7 @@ def plain(value: Any) -> Any:
 
 
 @contextmanager
-def tenant_session(slug: str | None, *, needed: bool) -> Iterator[tuple[Session, str | None]]:
+def tenant_session(slug: str | None, *, needed: bool) -> Iterator[tuple[neo4j.Session, str | None]]:
     """A session of Neo4j and the enterprise to ask for; the document's queries name none, and need no database."""
     if needed:
         with both_sides(slug) as lane, lane.graph.session() as session:
@@ -52,7 +48,7 @@ def tenant_session(slug: str | None, *, needed: bool) -> Iterator[tuple[Session,
     with open_driver(target) as driver, driver.session() as session:
         try:
             yield session, None
-        except (neo4j_errors.Neo4jError, neo4j_errors.DriverError) as error:
+        except (neo4j.exceptions.Neo4jError, neo4j.exceptions.DriverError) as error:
             raise from_neo4j(error, target) from error
 
 
@@ -114,7 +110,7 @@ def cypher(statement: str, enterprise: str | None, as_json: bool) -> None:
                 {c: plain(v) for c, v in zip(columns, record.values(), strict=True)} for record in result
             ]
             changes = result.consume().counters
-        except neo4j_errors.ClientError as error:
+        except neo4j.exceptions.ClientError as error:
             raise CrewPayError(
                 "CP946", "Neo4j refuses the statement", detail=error.message, exit_code=USAGE
             ) from error

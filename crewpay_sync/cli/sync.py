@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
-from neo4j import exceptions as neo4j_errors
 from psycopg.rows import dict_row
 
 from crewpay_sync.database import direct_target
 from crewpay_sync.importers.queries import query
 from crewpay_sync.output import FINDINGS, CrewPayError, json_option, print_json, print_table, say
 from crewpay_sync.settings import settings
+from crewpay_sync.sync import neo4j
 from crewpay_sync.sync.daemon import Daemon, chosen
 from crewpay_sync.sync.errors import Deposed
 from crewpay_sync.sync.graph import Graph, from_neo4j, graph_target, open_driver
@@ -70,7 +70,7 @@ def lanes(slug: str | None) -> Iterator[list[Lane]]:
                 Lane(store, Graph(driver, str(e.id)), e, holder, lambda: False)
                 for e in chosen(store, (slug,) if slug else ())
             ]
-        except (neo4j_errors.Neo4jError, neo4j_errors.DriverError) as error:
+        except (neo4j.exceptions.Neo4jError, neo4j.exceptions.DriverError) as error:
             raise from_neo4j(error, target) from error
 
 

@@ -28,12 +28,11 @@ class Backflow:
     def read(self) -> tuple[str, list[GraphRow]] | None:
         """The rows of one state and its bookmark; None when curators write faster than we read."""
         for attempt in range(TRIES):
+            # Scans may miss or double what moves meanwhile: equal bookmarks say that no commit began, and the reading waits for
+            # those that had begun. (Without waiting, what a large one writes was taken for seen, and never read.)
             before = self.graph.bookmark()
-            rows = self.graph.rows()
-            # Scans may miss or double what moves meanwhile: equal bookmarks say that nothing did, a second reading that they are right.
-            known = self._last is not None and rows == self._last[0]
-            stable = known or rows == self.graph.rows()
-            if stable and self.graph.bookmark() == before:
+            rows = self.graph.rows(before)
+            if self.graph.bookmark() == before:
                 return before, rows
             time.sleep(0.05 * 2**attempt)
         return None

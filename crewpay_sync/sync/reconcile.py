@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Literal
 
-from crewpay_sync.sync.graph import Graph
+from crewpay_sync.sync.graph import PAGE, Found, Graph
 from crewpay_sync.sync.model import ENTITIES, Entity, Node
 from crewpay_sync.sync.store import Store
 
@@ -31,12 +31,14 @@ class Difference:
         }
 
 
-def _wanted(entity: Entity, node: Node) -> tuple[tuple[Any, ...], list[str]]:
-    return tuple(node.properties.get(c) for c in entity.columns), sorted(node.requires)
+def _wanted(entity: Entity, node: Node) -> Found:
+    return node.key, tuple(node.properties.get(c) for c in entity.columns), node.requires
 
 
-def _digest(values: tuple[Any, ...], requires: Iterable[str]) -> int:
-    return hash(repr((values, sorted(requires))))
+def _comparable(found: Found) -> tuple[tuple[Any, ...], list[Any]]:
+    """Values, and what is required in one order: a curator may have drawn an edge to anything."""
+    _, values, requires = found
+    return values, sorted(requires, key=repr)
 
 
 def suspects(store: Store, graph: Graph, entity: Entity, alive: Callable[[], None]) -> list[str]:
@@ -45,25 +47,25 @@ def suspects(store: Store, graph: Graph, entity: Entity, alive: Callable[[], Non
     different: list[str] = []
     lock = Lock()
 
-    def show(key: str, digest: int) -> None:
+    def show(page: Iterable[Found]) -> None:
+        digests = [(found[0], hash(repr(_comparable(found)))) for found in page]
         with lock:
-            other = waiting.pop(key, None)
-            if other is None:
-                waiting[key] = digest
-            elif other != digest:
-                different.append(key)
+            for key, digest in digests:
+                other = waiting.pop(key, None)
+                if other is None:
+                    waiting[key] = digest
+                elif other != digest:
+                    different.append(key)
 
     def wanted() -> None:
-        for keys in store.keys(entity.name):
-            for node in store.nodes(entity.name, keys):
-                show(node.key, _digest(*_wanted(entity, node)))
+        for keys in store.keys(entity.name, PAGE):
+            show(_wanted(entity, node) for node in store.nodes(entity.name, keys))
 
     with ThreadPoolExecutor(1) as reader:
         reading = reader.submit(wanted)
-        for number, (key, values, requires) in enumerate(graph.nodes(entity)):
-            if number % 5000 == 0:
-                alive()
-            show(key, _digest(values, requires))
+        for page in graph.all_nodes(entity):
+            alive()
+            show(page)
         reading.result()
     return different + list(waiting)
 
@@ -71,10 +73,12 @@ def suspects(store: Store, graph: Graph, entity: Entity, alive: Callable[[], Non
 def confirm(store: Store, graph: Graph, entity: Entity, keys: list[str]) -> list[Difference]:
     """What really differs among the suspects, now that the queue is empty."""
     found: list[Difference] = []
-    for start in range(0, len(keys), 2000):
-        page = keys[start : start + 2000]
-        wanted = {n.key: _wanted(entity, n) for n in store.nodes(entity.name, _possible(entity, page))}
-        there = {key: (values, sorted(requires)) for key, values, requires in graph.nodes(entity, page)}
+    for start in range(0, len(keys), PAGE):
+        page = keys[start : start + PAGE]
+        wanted = {
+            n.key: _comparable(_wanted(entity, n)) for n in store.nodes(entity.name, _possible(entity, page))
+        }
+        there = {found[0]: _comparable(found) for found in graph.some_nodes(entity, page)}
         for key in page:
             if key not in wanted and key in there:
                 found.append(Difference(entity.name, key, "extra"))

@@ -161,33 +161,36 @@ WHERE a.enterprise = $enterprise AND b.enterprise = $enterprise
 RETURN type(r) AS kind, a.code AS from_code, coalesce(b.code, b.id) AS to_code, properties(r) AS properties;
 
 // name: all_term
-MATCH (n:ContractTerm)
-WHERE n.enterprise = $enterprise AND n.retired IS NULL
-RETURN n.code AS key, [c IN $columns | n[c]] AS columns;
+MATCH (n:Rule {enterprise: $enterprise})
+WHERE n.code > $after AND n:ContractTerm AND n.retired IS NULL
+WITH n ORDER BY n.enterprise, n.code LIMIT $limit
+RETURN collect([n.code, [c IN $columns | n[c]], []]) AS page;
 
 // name: all_faa_rule
-MATCH (n:FaaRule)
-WHERE n.enterprise = $enterprise AND n.retired IS NULL
-RETURN n.code AS key, [c IN $columns | n[c]] AS columns;
+MATCH (n:Rule {enterprise: $enterprise})
+WHERE n.code > $after AND n:FaaRule AND n.retired IS NULL
+WITH n ORDER BY n.enterprise, n.code LIMIT $limit
+RETURN collect([n.code, [c IN $columns | n[c]], []]) AS page;
 
 // name: all_interpretation
-MATCH (n:Interpretation)
-WHERE n.enterprise = $enterprise
-RETURN n.id AS key, [c IN $columns | n[c]] AS columns, COLLECT { MATCH (n)-[:REQUIRES]->(x) RETURN x.code ORDER BY x.code } AS requires;
+MATCH (n:Interpretation {enterprise: $enterprise})
+WHERE n.id > $after
+WITH n ORDER BY n.enterprise, n.id LIMIT $limit
+RETURN collect([n.id, [c IN $columns | n[c]], COLLECT { MATCH (n)-[:REQUIRES]->(x) RETURN x.code }]) AS page;
 
 // name: some_term
 UNWIND $keys AS key
 MATCH (n:Rule:ContractTerm {enterprise: $enterprise, code: key})
 WHERE n.retired IS NULL
-RETURN n.code AS key, [c IN $columns | n[c]] AS columns;
+RETURN collect([n.code, [c IN $columns | n[c]], []]) AS page;
 
 // name: some_faa_rule
 UNWIND $keys AS key
 MATCH (n:Rule:FaaRule {enterprise: $enterprise, code: key})
 WHERE n.retired IS NULL
-RETURN n.code AS key, [c IN $columns | n[c]] AS columns;
+RETURN collect([n.code, [c IN $columns | n[c]], []]) AS page;
 
 // name: some_interpretation
 UNWIND $keys AS key
 MATCH (n:Interpretation {enterprise: $enterprise, id: key})
-RETURN n.id AS key, [c IN $columns | n[c]] AS columns, COLLECT { MATCH (n)-[:REQUIRES]->(x) RETURN x.code ORDER BY x.code } AS requires;
+RETURN collect([n.id, [c IN $columns | n[c]], COLLECT { MATCH (n)-[:REQUIRES]->(x) RETURN x.code }]) AS page;

@@ -133,7 +133,7 @@ class Store:
         rows = self.conn.execute(query("sync", "nodes"), (entity, keys)).fetchall()
         return [Node(key, properties, requires or []) for key, properties, requires in rows]
 
-    def keys(self, entity: str, page: int = 2000) -> Iterator[list[str]]:
+    def keys(self, entity: str, page: int) -> Iterator[list[str]]:
         """All keys of a kind, page by page."""
         after = ""
         while found := [

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from crewpay_sync.sync.backflow import Backflow
+from crewpay_sync.sync.graph import Graph
+from crewpay_sync.sync.store import Store, open_session
 from tests.graph.harness import eventually
 
 EDGE = (
@@ -209,3 +214,33 @@ def test_exports_are_kept_for_thirty_days(airline: Any, tmp_path: Path, days: in
     airline.crewpay("sync", "run", "--once")
     assert old.exists() == (days < 30)
     assert others.exists()
+
+
+def test_a_bookmark_stands_for_one_state(airline: Any) -> None:
+    """Neo4j's bookmark changes before a large commit can be seen: what is read by it is never the state before, nor half of it."""
+    airline.crewpay("sync", "run", "--once")
+    graph = Graph(airline.driver, str(airline.enterprise))
+    many = 5000
+    writes = (
+        f"UNWIND range(1, {many}) AS n CREATE (:Scenario {{enterprise: $e, id: 'Bulk_' + n, name: 'Bulk'}})",
+        "MATCH (s:Scenario {enterprise: $e, name: 'Bulk'}) DELETE s",
+    )
+    few = len(graph.rows())
+    readings: list[tuple[str, int]] = []
+
+    def curate() -> None:
+        for text in writes * 8:
+            airline.cypher(text)
+            known = len(readings)
+            eventually(lambda k=known: len(readings) > k + 1, why="the state is read")
+
+    with closing(open_session(airline.sync_target())) as conn, ThreadPoolExecutor(1) as curator:
+        backflow = Backflow(Store(conn), graph, 0)
+        curating = curator.submit(curate)
+        while not curating.done():
+            if read := backflow.read():
+                readings.append((read[0], len(read[1])))
+        curating.result()
+    assert {size for _, size in readings} == {few, few + many}
+    states = dict(readings)
+    assert [r for r in readings if states[r[0]] != r[1]] == []

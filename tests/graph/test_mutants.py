@@ -1,4 +1,4 @@
-"""The tests find what they are for: each of five classic mistakes, made in a copy of the checkout, fails at least one of them."""
+"""The tests find what they are for: each of six classic mistakes, made in a copy of the checkout, fails at least one of them."""
 
 from __future__ import annotations
 
@@ -54,6 +54,13 @@ MUTANTS = {
         "MERGE (n:Rule:ContractTerm {enterprise: $enterprise, code: row.key})\nSET n = row.properties",
         "test_roundtrip.py",
         "test_changes_arrive_by_themselves",
+    ),
+    "what a commit is writing is not waited for": (
+        "crewpay_sync/sync/backflow.py",
+        "self.graph.rows(before)",
+        "self.graph.rows()",
+        "test_backflow.py",
+        "test_a_bookmark_stands_for_one_state",
     ),
 }
 
