@@ -27,7 +27,7 @@ from crewpay_sync.sync.watchdog import tell_systemd
 
 log = logging.getLogger("crewpay.sync")
 CLAIM_EVERY = 1.0
-PROBE_EVERY = 1.0
+PROBE_EVERY = 0.5
 BEAT_EVERY = 2.0
 BACKOFF_FIRST, BACKOFF_MOST = 0.2, 30.0
 
@@ -205,7 +205,7 @@ class Lane:
         return max(0.0, min(PROBE_EVERY, self._probe_at - time.monotonic()))
 
     def work(self) -> None:
-        """A round: what waits goes forward; once a second we look what came back; once a day both are compared."""
+        """A round: what waits goes forward; twice a second we look what came back; once a day both are compared."""
         self.ready()
         if self.forward is None or self.backflow is None:
             raise Deposed

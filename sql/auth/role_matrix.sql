@@ -155,6 +155,7 @@ from (values
   ('function', 'graph.tg_queue_interpretation', '{crewpay_definer}', 'execute'),
   ('function', 'graph.tg_queue_interpretation_link', '{crewpay_definer}', 'execute'),
   ('function', 'graph.tg_queue_term', '{crewpay_definer}', 'execute'),
+  ('function', 'graph.tg_queue_truncate', '{crewpay_definer}', 'execute'),
   ('function', 'notify.after_quiet_hours', '{crewpay_definer}', 'execute'),
   ('function', 'notify.announce', '{crewpay_admin,crewpay_payroll}', 'execute'),
   ('function', 'notify.claim_deliveries', '{crewpay_jobs}', 'execute'),

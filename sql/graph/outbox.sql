@@ -71,7 +71,10 @@ begin
     ) as c
     join graph.links as l on l.enterprise_id = c.enterprise_id;
     get diagnostics v_rows = row_count;
-    if v_rows > 0 then
+    -- Few updates bring or remove a rule. Where none did, both tables list the same, in the same order: that is quickly seen.
+    if v_rows > 0
+      and array(select (n.enterprise_id, n.term_code, n.superseded_at is null) from new_rows as n)
+        <> array(select (o.enterprise_id, o.term_code, o.superseded_at is null) from old_rows as o) then
       perform graph.queue_dependants(l.enterprise_id, 'term', array(
         select c.term_code
         from (
@@ -312,3 +315,62 @@ create or replace trigger generations_80_queue_update
   referencing new table as new_rows
   for each statement execute function graph.tg_queue_generation();
 comment on trigger generations_80_queue_update on graph.generations is 'A rule graph made in Postgres goes to Neo4j.';
+
+-- Only an operator can empty a table, and with it what refers to it: each of those tables queues what it still has.
+create or replace function graph.tg_queue_truncate()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  case tg_table_name
+    when 'faa_rules' then
+      insert into graph.outbox (enterprise_id, entity, key)
+      select distinct l.enterprise_id, 'faa_rule', r.rule_code
+      from rules.faa_rules as r
+      cross join graph.links as l;
+    when 'union_contract_terms' then
+      insert into graph.outbox (enterprise_id, entity, key)
+      select distinct l.enterprise_id, 'term', t.term_code
+      from rules.union_contract_terms as t
+      join graph.links as l on l.enterprise_id = t.enterprise_id;
+    else
+      insert into graph.outbox (enterprise_id, entity, key)
+      select l.enterprise_id, 'interpretation', i.id::text
+      from rules.rule_interpretations as i
+      join graph.links as l on l.enterprise_id = i.enterprise_id;
+  end case;
+  perform pg_notify('crewpay_graph', '');
+  return null;
+end
+$$;
+revoke all on function graph.tg_queue_truncate() from public;
+comment on function graph.tg_queue_truncate() is
+'Trigger: queues all keys of a table that is about to be emptied, and all interpretations where it is what they rest on.';
+
+create or replace trigger faa_rules_80_queue_truncate
+  before truncate on rules.faa_rules
+  for each statement execute function graph.tg_queue_truncate();
+comment on trigger faa_rules_80_queue_truncate on rules.faa_rules is 'Rules that are emptied leave Neo4j, or are retired there.';
+
+create or replace trigger union_contract_terms_80_queue_truncate
+  before truncate on rules.union_contract_terms
+  for each statement execute function graph.tg_queue_truncate();
+comment on trigger union_contract_terms_80_queue_truncate on rules.union_contract_terms is 'Terms that are emptied leave Neo4j, or are retired there.';
+
+create or replace trigger rule_interpretations_80_queue_truncate
+  before truncate on rules.rule_interpretations
+  for each statement execute function graph.tg_queue_truncate();
+comment on trigger rule_interpretations_80_queue_truncate on rules.rule_interpretations is 'Interpretations that are emptied leave Neo4j.';
+
+create or replace trigger interpretation_faa_rules_80_queue_truncate
+  before truncate on rules.interpretation_faa_rules
+  for each statement execute function graph.tg_queue_truncate();
+comment on trigger interpretation_faa_rules_80_queue_truncate on rules.interpretation_faa_rules is 'What interpretations no longer rest on leaves Neo4j.';
+
+create or replace trigger interpretation_contract_terms_80_queue_truncate
+  before truncate on rules.interpretation_contract_terms
+  for each statement execute function graph.tg_queue_truncate();
+comment on trigger interpretation_contract_terms_80_queue_truncate on rules.interpretation_contract_terms is
+'What interpretations no longer rest on leaves Neo4j.';

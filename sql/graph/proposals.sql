@@ -21,11 +21,13 @@ comment on function graph.hold_generation(uuid) is
 'The accepted generation, held until the transaction ends: no other is accepted meanwhile.
 p_enterprise: tenant. Null: there is none.';
 
+-- Nobody knows how many rows were just staged, least of all the planner: without nested loops five thousand cost no more than five.
 create or replace function graph.staged_findings(p_enterprise uuid, p_accept_shrink boolean)
 returns table (code text, subject text, detail text)
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
 as $$
 declare
   v_generation bigint := rules.accepted_generation(p_enterprise);
@@ -41,8 +43,11 @@ begin
   good as materialized (
     select * from staged as s where s.problem is null
   ),
-  known_terms as materialized (
-    select c.code from graph.codes_on_record(p_enterprise) as c
+  -- What an end may be: of its kind, and there.
+  known as (
+    select 'TERM' as kind, c.code from graph.codes_on_record(p_enterprise) as c
+    union all
+    select s.kind, s.from_code from staged as s where s.to_code is null
   ),
   ends as (
     -- Each end of an edge, and what it must be.
@@ -96,10 +101,7 @@ begin
         when 'TERM' then 'rules and terms come from Postgres; a retired one has no edges that count.'
         else 'make the node, with its properties.' end)
   from ends as e
-  where case e.must_be
-      when 'TERM' then not exists (select from known_terms as k where k.code = e.code)
-      else not exists (select from staged as s where s.kind = e.must_be and s.from_code = e.code)
-    end
+  where not exists (select from known as k where k.kind = e.must_be and k.code = e.code)
   union all
   select 'DUPLICATE', g.subject, format('It is there %s times: keep one.', count(*))
   from good as g

@@ -83,6 +83,19 @@ def test_a_removed_rule_with_curated_edges_is_retired(airline: Any) -> None:
     airline.agree()
 
 
+def test_an_emptied_table_leaves_neo4j(airline: Any) -> None:
+    """An operator can truncate, which no trigger of rows sees."""
+    airline.daemon()
+    airline.agree()
+    assert airline.there()["interpretations"]
+    airline.do("truncate rules.rule_interpretations cascade")
+    airline.agree()
+    assert airline.there()["interpretations"] == {}
+    airline.do("truncate rules.union_contract_terms cascade")
+    airline.do("delete from graph.edges where from_code not in (select rule_code from rules.faa_rules)")
+    eventually(lambda: not airline.there()["rules"], why="terms leave, or are retired")
+
+
 def test_hand_edits_are_found_and_put_back(airline: Any) -> None:
     airline.crewpay("sync", "run", "--once")
     airline.cypher(

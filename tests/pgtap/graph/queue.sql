@@ -1,6 +1,6 @@
 -- Changes become keys; entries are acknowledged one by one, a key that is refused waits alone.
 begin;
-select plan(25);
+select plan(31);
 select test.fixture();
 
 create function test.queued(p_air text)
@@ -66,5 +66,41 @@ select graph.acknowledge(1, p.seqs) from graph.peek(100) p where p.key = 'Bulk_2
 select ok(exists (select from graph.peek(100) p where p.entity = 'interpretation'), 'what waits is tried again when a rule came');
 select test.act_as('alpha_admin');
 select throws_ok($$ select * from graph.peek(1) $$, '42501', null, 'administrators look at the status, not at the queue');
+
+-- A table that has grown since, and was never analysed, is read by the one index of newest versions.
+select test.act_as('alpha_sync');
+do $$ begin for i in 1..10 loop perform graph.nodes('term', '{Test_4.A}'); end loop; end $$;
+select test.act_as_operator();
+insert into rules.union_contract_terms (
+  enterprise_id, term_code, term_category, term_title, term_text, effective_date, applies_to)
+select test.id('alpha'), 'Many_' || n, 'CREDIT', 'Many', 'Many', '2025-01-01', '{CAPTAIN}' from generate_series(1, 1000) n;
+create function test.rows_read(p_relation regclass) returns bigint return pg_stat_get_xact_tuples_returned(p_relation);
+create temporary table before as
+select c.oid, test.rows_read(c.oid) as rows_read
+from pg_class c
+where c.relname like 'union\_contract\_terms%' and c.relkind in ('r', 'i');
+select test.act_as('alpha_sync');
+select is((select count(*) from graph.nodes('term', array(select 'Many_' || n from generate_series(1, 200) n))), 200::bigint, 'a page is read');
+select test.act_as_operator();
+select results_eq(
+  'select oid::regclass::text, test.rows_read(oid) - rows_read from before where test.rows_read(oid) > rows_read',
+  $$ values ('union_contract_terms_on_record_idx', 200::bigint) $$,
+  'a row a key');
+
+-- Only an operator can empty a table; what it had, and what is emptied with it, is queued.
+select test.act_as_operator();
+insert into rules.union_contract_terms (
+  enterprise_id, term_code, term_category, term_title, term_text, effective_date, applies_to)
+values (test.id('beta'), 'Bulk_4', 'CREDIT', 'Bulk', 'Bulk', '2025-01-01', '{CAPTAIN}');
+delete from graph.outbox;
+truncate rules.union_contract_terms cascade;
+select is(test.queued('alpha') @> array['term Test_4.A', 'term Bulk_1', 'interpretation ' || test.id('interpretation')], true,
+  'emptied terms are queued, and what rests on them');
+select is(test.queued('beta'), '{}', 'another airline''s are not');
+truncate rules.faa_rules cascade;
+select is('faa_rule Test117.1' = any (test.queued('alpha')), true, 'emptied rules are');
+delete from graph.outbox;
+truncate rules.rule_interpretations cascade;
+select is('interpretation ' || test.id('interpretation') = any (test.queued('alpha')), true, 'emptied interpretations are');
 select * from finish();
 rollback;
