@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import click
@@ -65,3 +67,10 @@ def test_every_command_that_prints_data_can_print_json(path: tuple[str, ...]) ->
 
 def test_unknown_command_is_a_usage_error() -> None:
     assert CliRunner().invoke(cli, ["nothing"]).exit_code == 2
+
+
+def test_the_daemon_loads_nothing_of_data_analysis() -> None:
+    """The driver loads pandas and numpy where they are installed; the daemon would hold them for good."""
+    loaded = "import sys, crewpay_sync.cli.sync; print({'numpy', 'pandas'} & sys.modules.keys(), sys.modules['neo4j'].__name__)"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert done.stdout == "set() neo4j\n"
