@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
+from itertools import count
 from queue import SimpleQueue
+from threading import Event
 from typing import Any
 from uuid import UUID
 
@@ -41,13 +43,20 @@ def row(conn: psycopg.Connection[Any], name: str, values: Row) -> Row:
     return found
 
 
-def compute_slice(conn: psycopg.Connection[Any], snapshot: str, run: UUID, slice_no: int, slices: int) -> int:
-    """One slice in a transaction of its own under the coordinator's snapshot; the legs read."""
+def compute_slice(
+    conn: psycopg.Connection[Any], snapshot: str, run: UUID, slice_no: int, slices: int, group_no: int
+) -> int | None:
+    """One group of positions of a slice, in a transaction of its own under the coordinator's snapshot.
+
+    The legs read, or None where there are fewer groups.
+    """
     conn.set_isolation_level(IsolationLevel.REPEATABLE_READ)
     try:
         with conn.transaction():
             conn.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(snapshot)))
-            return int(row(conn, "slice", {"run": run, "slice": slice_no, "slices": slices})["legs"])
+            values = {"run": run, "slice": slice_no, "slices": slices, "group": group_no}
+            legs: int | None = row(conn, "slice", values)["legs"]
+            return legs
     finally:
         if not conn.closed:
             conn.set_isolation_level(None)
@@ -60,29 +69,37 @@ def compute_slices(
     slices: int,
     take: Callable[[], Any] = lambda: None,
 ) -> None:
-    """All slices, a thread for each worker; `take` runs beside them, at first and whenever some are done.
+    """All slices, a thread for each worker; `take` runs beside them, at first and whenever something is done.
 
+    The groups of a slice follow each other, each committed by itself: most of a slice is taken before its last is computed.
     The first failure stops the others and is raised.
     """
     free: SimpleQueue[psycopg.Connection[Any]] = SimpleQueue()
     for conn in workers:
         free.put(conn)
+    committed = Event()
 
     def slice_of(number: int) -> None:
         conn = free.get()
         try:
-            compute_slice(conn, snapshot, run, number, slices)
+            for group in count(1):
+                if compute_slice(conn, snapshot, run, number, slices, group) is None:
+                    return
+                committed.set()
         finally:
             free.put(conn)
 
     with ThreadPoolExecutor(len(workers)) as pool:
-        left: set[Future[None]] = {pool.submit(slice_of, number) for number in range(1, slices + 1)}
+        left = [pool.submit(slice_of, number) for number in range(1, slices + 1)]
+        for task in left:
+            task.add_done_callback(lambda _: committed.set())
         try:
             while left:
                 take()
-                done, left = wait(left, return_when=FIRST_COMPLETED)
-                for task in done:
-                    task.result()
+                committed.wait()
+                committed.clear()
+                # A result is None; a failure is raised.
+                left = [task for task in left if not task.done() or task.result()]
         except BaseException:  # a slice failed, or interrupted
             pool.shutdown(wait=False, cancel_futures=True)
             stop(workers)

@@ -6,7 +6,7 @@ from pay.begin_run(auth.enterprise_id(), %(period)s) as r;
 select pay.hold_run(%(run)s) as snapshot;
 
 -- name: slice
-select pay.compute_slice(%(run)s, %(slice)s, %(slices)s) as legs;
+select pay.compute_slice(%(run)s, %(slice)s, %(slices)s, %(group)s) as legs;
 
 -- name: take
 select pay.take_slices(%(run)s) as results;

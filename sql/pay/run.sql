@@ -147,7 +147,7 @@ return $q$
   join _people as p on p.no = f.no
   join rules.ruleset_terms as t on t.enterprise_id = $1 and t.ruleset_id = $3 and t.term_no = f.term_no
   join rules.union_contract_terms as u on u.enterprise_id = t.enterprise_id and u.id = t.term_id$q$;
-comment on function pay.findings_sql() is 'INSERT of a staged plan''s findings; parameters: enterprise, run, ruleset, slices, number of the slice (numbers of slices don''t meet).';
+comment on function pay.findings_sql() is 'INSERT of a staged plan''s findings; parameters: enterprise, run, ruleset, parts of the run, number of the part (numbers of parts don''t meet).';
 
 create or replace function pay.inputs_sql()
 returns text
@@ -160,7 +160,7 @@ comment on function pay.inputs_sql() is 'SELECT of the number of staged legs and
 -- Stages one group of positions and writes its results and findings. Returns legs read and a hash of them.
 create or replace function pay.compute_group(
   p_run pay.pay_runs, p_period pay.pay_periods, p_positions crew.crew_position[], p_tokens jsonb,
-  p_into regclass, p_slice_no integer, p_slices integer,
+  p_into regclass, p_slice_no integer, p_part_no integer, p_parts integer,
   out ruleset_hash text, out leg_count integer, out input_sum numeric)
 language plpgsql
 volatile
@@ -199,14 +199,15 @@ begin
     using p_run.enterprise_id, p_run.pay_period_id, p_run.as_of, p_run.id, v_ruleset, p_positions;
   end if;
 
-  execute pay.findings_sql() using p_run.enterprise_id, p_run.id, v_ruleset, p_slices, p_slice_no;
+  execute pay.findings_sql() using p_run.enterprise_id, p_run.id, v_ruleset, p_parts, p_part_no;
   execute pay.inputs_sql() into leg_count, input_sum;
 end
 $$;
-comment on function pay.compute_group(pay.pay_runs, pay.pay_periods, crew.crew_position[], jsonb, regclass, integer, integer) is
+comment on function pay.compute_group(pay.pay_runs, pay.pay_periods, crew.crew_position[], jsonb, regclass, integer, integer, integer) is
 'Computes one group of positions of a run.
 p_run, p_period: the run and its period; p_positions: positions under one contract; p_tokens: from pay.plan_tokens();
-p_into: pay.pay_calculations, or pay.slice_results for a slice; p_slice_no, p_slices: 1 and 1 for the whole.
+p_into: pay.pay_calculations, or pay.slice_results for a slice; p_slice_no: slice, 1 for the whole;
+p_part_no, p_parts: which of the parts that are computed without seeing each other, 1 of 1 for the whole.
 Raises what rules.ruleset_for() raises.';
 
 -- Days whose terms a period's plan reads: a trip of the month may have begun in the month before.
@@ -242,9 +243,10 @@ comment on function pay.run_groups(pay.pay_periods) is
 'The groups of positions of a period, each computed by itself.
 Raises CP213 when there is none.';
 
--- Computes all groups for the crew of a slice; one slice is everybody. Of a few crew members only the groups they are in.
+-- Computes all groups, or one, for the crew of a slice; one slice is everybody. Of a few crew members only the groups they are in.
 create or replace function pay.compute(
-  p_run pay.pay_runs, p_period pay.pay_periods, p_crew uuid[], p_tokens jsonb, p_into regclass, p_slice_no integer, p_slices integer)
+  p_run pay.pay_runs, p_period pay.pay_periods, p_crew uuid[], p_tokens jsonb, p_into regclass, p_slice_no integer, p_slices integer,
+  p_group_no integer default null)
 returns table (group_no integer, ruleset_hash text, leg_count integer, input_sum numeric)
 language plpgsql
 volatile
@@ -254,25 +256,28 @@ declare
   v_group record;
 begin
   for v_group in
-    select g.group_no, g.positions, p_tokens || coalesce(s.tokens, '{}'::jsonb) as tokens
-    from pay.run_groups(p_period) as g
+    select g.group_no, g.positions, p_tokens || coalesce(s.tokens, '{}'::jsonb) as tokens,
+      case when p_group_no is null then 1 else (p_slice_no - 1) * g.groups + g.group_no end as part_no,
+      case when p_group_no is null then 1 else p_slices * g.groups end as parts
+    from (select r.group_no, r.positions, (count(*) over ())::integer as groups from pay.run_groups(p_period) as r) as g
     left join pay.slice_members(p_period, p_slice_no, p_slices) as s on s.group_no = g.group_no
-    where p_crew is null
-      or exists (
-        select
-        from crew.crew_members as m
-        where m.enterprise_id = p_period.enterprise_id and m.id = any (p_crew) and m.position = any (g.positions))
+    where (p_group_no is null or g.group_no = p_group_no)
+      and (p_crew is null
+        or exists (
+          select
+          from crew.crew_members as m
+          where m.enterprise_id = p_period.enterprise_id and m.id = any (p_crew) and m.position = any (g.positions)))
     order by g.group_no
   loop
     return query
       select v_group.group_no::integer, c.ruleset_hash, c.leg_count, c.input_sum
-      from pay.compute_group(p_run, p_period, v_group.positions, v_group.tokens, p_into, p_slice_no, p_slices) as c;
+      from pay.compute_group(p_run, p_period, v_group.positions, v_group.tokens, p_into, p_slice_no, v_group.part_no, v_group.parts) as c;
   end loop;
 end
 $$;
-comment on function pay.compute(pay.pay_runs, pay.pay_periods, uuid[], jsonb, regclass, integer, integer) is
-'Computes all groups of positions of a run, or of a slice of it; one row a group: legs read and a hash of them.
-p_crew: crew members that p_tokens stand for, null for all. Other arguments and errors: as pay.compute_group() and pay.run_groups().';
+comment on function pay.compute(pay.pay_runs, pay.pay_periods, uuid[], jsonb, regclass, integer, integer, integer) is
+'Computes the groups of positions of a run, or of a slice of it; one row a group: legs read and a hash of them.
+p_crew: crew members that p_tokens stand for, null for all; p_group_no: only this group, null for all. Other arguments and errors: as pay.compute_group() and pay.run_groups().';
 
 -- What must hold before anybody sees the result.
 create or replace function pay.check_run(p_run pay.pay_runs, p_period pay.pay_periods, p_crew uuid[])

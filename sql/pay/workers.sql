@@ -124,7 +124,7 @@ read under (set transaction snapshot); returns its name.
 p_run: run of pay.begin_run(), committed.
 Raises CP210 (a run is in progress), CP211 (period not open), CP214 (unknown run), 25001 (isolation level).';
 
-create or replace function pay.compute_slice(p_run uuid, p_slice_no integer, p_slices integer)
+create or replace function pay.compute_slice(p_run uuid, p_slice_no integer, p_slices integer, p_group_no integer)
 returns integer
 language plpgsql
 volatile
@@ -156,12 +156,15 @@ begin
   select * into v_period
   from pay.pay_periods as p
   where p.enterprise_id = v_run.enterprise_id and p.id = v_run.pay_period_id;
+  if not exists (select from pay.run_groups(v_period) as g where g.group_no = p_group_no) then
+    return null;
+  end if;
 
   with computed as (
     insert into pay.run_slices (enterprise_id, run_id, group_no, slice_no, slices, snapshot, ruleset_hash, leg_count, input_sum)
     select v_run.enterprise_id, v_run.id, c.group_no, p_slice_no, p_slices, pg_current_snapshot()::text, c.ruleset_hash, c.leg_count, c.input_sum
     from pay.compute(
-      v_run, v_period, null, pay.plan_tokens(v_run.enterprise_id, v_period, null), 'pay.slice_results', p_slice_no, p_slices) as c
+      v_run, v_period, null, pay.plan_tokens(v_run.enterprise_id, v_period, null), 'pay.slice_results', p_slice_no, p_slices, p_group_no) as c
     returning leg_count
   )
   select sum(c.leg_count) into v_legs
@@ -169,16 +172,17 @@ begin
   return v_legs;
 end
 $$;
-alter function pay.compute_slice(uuid, integer, integer) owner to crewpay_definer;
-revoke all on function pay.compute_slice(uuid, integer, integer) from public;
-grant execute on function pay.compute_slice(uuid, integer, integer) to crewpay_payroll, crewpay_admin, crewpay_service, crewpay_jobs;
-comment on function pay.compute_slice(uuid, integer, integer) is
-'Computes one slice of the crew of a run in progress; returns the legs read. Nobody sees the results before pay.publish_run().
-p_run: run of pay.begin_run(); p_slice_no: slice, from 1; p_slices: how many, the same for all.
+alter function pay.compute_slice(uuid, integer, integer, integer) owner to crewpay_definer;
+revoke all on function pay.compute_slice(uuid, integer, integer, integer) from public;
+grant execute on function pay.compute_slice(uuid, integer, integer, integer) to crewpay_payroll, crewpay_admin, crewpay_service, crewpay_jobs;
+comment on function pay.compute_slice(uuid, integer, integer, integer) is
+'Computes one group of positions of one slice of the crew of a run in progress; returns the legs read, null where there is no such group.
+Nobody sees the results before pay.publish_run().
+p_run: run of pay.begin_run(); p_slice_no: slice, from 1; p_slices: how many, the same for all; p_group_no: group of positions, from 1.
 Raises CP214 (unknown run), 25001 (isolation level), 22023 (no such slice).';
 
 -- The findings of slices get the numbers that one session would have given them.
-create or replace function pay.number_findings(p_run pay.pay_runs, p_slices integer)
+create or replace function pay.number_findings(p_run pay.pay_runs, p_parts integer)
 returns void
 language sql
 volatile
@@ -190,7 +194,7 @@ as $$
     returning f.*
   )
   insert into pay.run_findings (enterprise_id, run_id, finding_no, code, crew_member_id, term_id, level, node, detail)
-  select f.enterprise_id, f.run_id, row_number() over (order by s.positions, f.finding_no % p_slices, f.finding_no),
+  select f.enterprise_id, f.run_id, row_number() over (order by s.positions, f.finding_no % p_parts, f.finding_no),
     f.code, f.crew_member_id, f.term_id, f.level, f.node, f.detail
   from staged as f
   join pay.pay_calculations as c on c.enterprise_id = f.enterprise_id
@@ -200,7 +204,7 @@ as $$
 $$;
 comment on function pay.number_findings(pay.pay_runs, integer) is
 'Numbers the findings of a run''s slices from one, in the order of groups and employees.
-p_run: run, its results moved; p_slices: how many slices.';
+p_run: run, its results moved; p_parts: how many parts, slices times groups.';
 
 -- Results that slices have committed so far become the run's, and what they replace moves to the kept versions.
 create or replace function pay.move_slices(p_run pay.pay_runs)
@@ -285,7 +289,7 @@ begin
   v_period := pay.lock_period(v_run.enterprise_id, v_run.pay_period_id);
 
   select
-    coalesce(max(g.slices), 0) as slices,
+    coalesce(sum(g.slices), 0)::integer as parts,
     coalesce(bool_and(g.complete), false) and count(distinct g.snapshot) = 1 as complete,
     max(g.snapshot) as snapshot,
     sum(g.leg_count)::bigint as leg_count,
@@ -308,7 +312,7 @@ begin
   end if;
 
   perform pay.move_slices(v_run);
-  perform pay.number_findings(v_run, v_slices.slices);
+  perform pay.number_findings(v_run, v_slices.parts);
   delete from pay.run_slices as s where s.enterprise_id = v_run.enterprise_id and s.run_id = v_run.id;
   perform pay.clear_marks(v_run.enterprise_id, v_run.pay_period_id, v_slices.snapshot::pg_snapshot);
 

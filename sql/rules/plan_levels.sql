@@ -51,6 +51,8 @@ declare
   v_winner text;
   v_adds text;
   v_rounding rules.compiled_term;
+  -- Nothing lies below a leg: no difference is computed for each.
+  v_base text := case p_level when 'leg' then '0' else 'base_credit' end;
   v_sql text;
 begin
   select string_agg('t' || t.term_no, ', ' order by t.priority, t.term_code, t.term_no),
@@ -66,13 +68,13 @@ begin
 
   select * into v_rounding from unnest(p_terms) as t where t.level = p_level and t.expanded ? 'rounding';
 
-  v_sql := format(E'select n.*%s%s\nfrom (%s) as n',
+  v_sql := format(E'select n.*%s, %s%s%s as %s%s\nfrom (%s) as n',
     case when v_candidates is null then ', 0::numeric as excess, null::smallint as winner'
-      else format(', greatest(0, greatest(%s) - base_credit) as excess, (case when greatest(%1$s) > base_credit then case greatest(%1$s) %2$s end end)::smallint as winner',
-        v_candidates, v_winner) end
-    || format(', base_credit%s%s%s as %s',
-      case when v_candidates is null then '' else format(' + greatest(0, greatest(%s) - base_credit)', v_candidates) end,
-      v_adds, p_joined, case when v_rounding.term_no is null then 'credit' else 'exact_credit' end),
+      else format(', greatest(0, %4$s) as excess, (case when greatest(%1$s) > %2$s then case greatest(%1$s) %3$s end end)::smallint as winner',
+        v_candidates, v_base, v_winner, case p_level when 'leg' then v_candidates else format('greatest(%s) - base_credit', v_candidates) end) end,
+    -- The base and what the best candidate exceeds it by.
+    case when v_candidates is null then v_base else format('greatest(%s, %s)', v_base, v_candidates) end,
+    v_adds, p_joined, case when v_rounding.term_no is null then 'credit' else 'exact_credit' end,
     p_more, p_inner);
   if v_rounding.term_no is not null then
     v_sql := format(E'select n.*, %1$s as credit, (%1$s) - exact_credit as t%2$s\nfrom (%3$s\noffset 0) as n',

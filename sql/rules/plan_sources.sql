@@ -116,38 +116,48 @@ begin
     v_columns := 'coalesce(r.rates[1], c.base_hourly_rate) as rate_1, r.days[2] as rate_2_day, r.rates[2] as rate_2, r.days[3] as rate_3_day, r.rates[3] as rate_3,
     r.days[4] as rate_4_day, case when cardinality(r.days) > 4 then rules.too_many_rates(c.employee_id) else r.rates[4] end as rate_4';
     v_rates := format($q$
-left join lateral (
-  select array_agg(changes.rate order by changes.day) as rates, array_agg(changes.day order by changes.day) as days
+left join (
+  -- Most crew members share their rates with others of their position and years: found once for all of them.
+  select keys.*, found.rates, found.days
   from (
-    select chosen.day, chosen.rate
+    select distinct m.position, m.rates_from_day, m.years_at_anniversary
+    from members as m
+  ) as keys
+  cross join lateral (
+    select array_agg(changes.rate order by changes.day) as rates, array_agg(changes.day order by changes.day) as days
     from (
-      select moments.day, steps.rate,
-        row_number() over (partition by moments.day order by steps.year desc, steps.from_day desc) as preference
+      select chosen.day, chosen.rate
       from (
-        select distinct greatest(day, @month_first_day@ - 31) as day
-        from (values (@month_first_day@ - 31), (c.anniversary_day)) as m (day)
-        union
-        select from_day from rate_steps where from_day between @month_first_day@ - 30 and @period_last_day@ + 1
-      ) as moments
-      join rate_steps as steps on steps.position = c.position::text
-        and steps.from_day <= moments.day
-        and steps.until_day > moments.day
-        and steps.year <= 1 + case when moments.day >= c.anniversary_day then c.years_at_anniversary else c.years_at_anniversary - 1 end
-    ) as chosen
-    where chosen.preference = 1
-  ) as changes
-) as r on true$q$);
+        select moments.day, steps.rate,
+          row_number() over (partition by moments.day order by steps.year desc, steps.from_day desc) as preference
+        from (
+          select distinct day
+          from (values (@month_first_day@ - 31), (keys.rates_from_day)) as m (day)
+          union
+          select from_day from rate_steps where from_day between @month_first_day@ - 30 and @period_last_day@ + 1
+        ) as moments
+        join rate_steps as steps on steps.position = keys.position::text
+          and steps.from_day <= moments.day
+          and steps.until_day > moments.day
+          and steps.year <= 1 + case when moments.day >= keys.rates_from_day then keys.years_at_anniversary else keys.years_at_anniversary - 1 end
+      ) as chosen
+      where chosen.preference = 1
+    ) as changes
+  ) as found
+) as r on r.position = c.position and r.rates_from_day = c.rates_from_day and r.years_at_anniversary = c.years_at_anniversary$q$);
   end if;
   return format($q$with %5$smembers as materialized (
-  select c.*, a.years_at_anniversary,
-    c.hire_date - date '1970-01-01' as hire_day, c.termination_date - date '1970-01-01' as left_day,
-    (c.hire_date + make_interval(years => a.years_at_anniversary))::date - date '1970-01-01' as anniversary_day
+  select c.*, a.years_at_anniversary, n.anniversary_day, greatest(n.anniversary_day, @month_first_day@ - 31) as rates_from_day,
+    c.hire_date - date '1970-01-01' as hire_day, c.termination_date - date '1970-01-01' as left_day
   from @members@ as c
   cross join lateral (select extract(year from @period_last@)::integer - extract(year from c.hire_date)::integer as years) as y
   -- The last anniversary, and the years completed on it: the staged span holds one at most.
   cross join lateral (
     select greatest(0, case when (c.hire_date + make_interval(years => y.years))::date <= @period_last@ + 1 then y.years else y.years - 1 end) as years_at_anniversary
   ) as a
+  cross join lateral (
+    select (c.hire_date + make_interval(years => a.years_at_anniversary))::date - date '1970-01-01' as anniversary_day
+  ) as n
   where c.enterprise_id = @enterprise@
     and c.position = any (%1$L::crew.crew_position[])
     and c.hire_date <= @period_last@

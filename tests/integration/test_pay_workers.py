@@ -104,7 +104,7 @@ def half_done(payroll: psycopg.Connection[Any], database: Target, period: UUID) 
         coordinator.transaction(force_rollback=True),
     ):
         snapshot = row(coordinator, "hold", {"run": begun})["snapshot"]
-        assert compute_slice(worker, snapshot, begun, 1, 2) > 0
+        assert compute_slice(worker, snapshot, begun, 1, 2, 1)
         yield begun
     row(payroll, "purge", {"run": begun})
 
@@ -135,8 +135,7 @@ def test_more_slices_than_crew(
     begun = row(payroll, "begin", {"period": period})["id"]
     with session(loaded, "bench_payroll") as worker, payroll.transaction():
         snapshot = row(payroll, "hold", {"run": begun})["snapshot"]
-        for number in range(1, 23):
-            compute_slice(worker, snapshot, begun, number, 22)
+        compute_slices([worker], snapshot, begun, 22)
         row(payroll, "publish", {"run": begun})
     assert state(operator) == alone
 
@@ -192,7 +191,7 @@ def test_one_run_at_a_time_and_purge(
             coordinator.transaction(force_rollback=True),
         ):
             snapshot = row(coordinator, "hold", {"run": begun})["snapshot"]
-            compute_slice(worker, snapshot, begun, 2, 2)
+            compute_slice(worker, snapshot, begun, 2, 2, 1)
             for refused in (
                 lambda: run(payroll, period),
                 lambda: row(payroll, "begin", {"period": period}),
@@ -222,7 +221,7 @@ def test_slices_under_two_snapshots_are_refused(
             other.execute("set session authorization bench_payroll")
             other.commit()
             other.set_isolation_level(IsolationLevel.REPEATABLE_READ)
-            row(other, "slice", {"run": begun, "slice": number, "slices": 2})
+            row(other, "slice", {"run": begun, "slice": number, "slices": 2, "group": 1})
             other.commit()
     with pytest.raises(psycopg.Error, match="one snapshot"):
         row(payroll, "publish", {"run": begun})
@@ -232,10 +231,10 @@ def test_slices_under_two_snapshots_are_refused(
 def test_misuse_is_refused(loaded: Target, payroll: psycopg.Connection[Any], period: UUID) -> None:
     begun = row(payroll, "begin", {"period": period})["id"]
     with pytest.raises(psycopg.errors.ActiveSqlTransaction):
-        row(payroll, "slice", {"run": begun, "slice": 1, "slices": 2})
+        row(payroll, "slice", {"run": begun, "slice": 1, "slices": 2, "group": 1})
     payroll.set_isolation_level(IsolationLevel.REPEATABLE_READ)
     with pytest.raises(psycopg.errors.InvalidParameterValue), payroll.transaction():
-        row(payroll, "slice", {"run": begun, "slice": 3, "slices": 2})
+        row(payroll, "slice", {"run": begun, "slice": 3, "slices": 2, "group": 1})
     with pytest.raises(psycopg.errors.ActiveSqlTransaction), payroll.transaction():
         row(payroll, "hold", {"run": begun})
     payroll.set_isolation_level(None)
@@ -248,7 +247,7 @@ def test_misuse_is_refused(loaded: Target, payroll: psycopg.Connection[Any], per
         for call in (
             "begin_run(null, null)",
             "hold_run(null)",
-            "compute_slice(null, 1, 1)",
+            "compute_slice(null, 1, 1, 1)",
             "take_slices(null)",
             "publish_run(null)",
             "purge_runs()",

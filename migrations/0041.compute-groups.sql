@@ -1,0 +1,6 @@
+-- A slice is computed group by group (sql/pay/workers.sql), and the functions say which.
+
+drop function if exists pay.compute(pay.pay_runs, pay.pay_periods, uuid[], jsonb, regclass, integer, integer);
+drop function if exists pay.compute_slice(uuid, integer, integer);
+drop function if exists pay.compute_group(pay.pay_runs, pay.pay_periods, crew.crew_position[], jsonb, regclass, integer, integer);
+drop function if exists pay.number_findings(pay.pay_runs, integer);
