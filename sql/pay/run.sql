@@ -257,6 +257,8 @@ declare
 begin
   for v_group in
     select g.group_no, g.positions, p_tokens || coalesce(s.tokens, '{}'::jsonb) as tokens,
+      -- The first slice also has who left, and is still owed something.
+      coalesce(s.crew = 0, false) and p_slice_no > 1 as is_empty,
       case when p_group_no is null then 1 else (p_slice_no - 1) * g.groups + g.group_no end as part_no,
       case when p_group_no is null then 1 else p_slices * g.groups end as parts
     from (select r.group_no, r.positions, (count(*) over ())::integer as groups from pay.run_groups(p_period) as r) as g
@@ -269,6 +271,14 @@ begin
           where m.enterprise_id = p_period.enterprise_id and m.id = any (p_crew) and m.position = any (g.positions)))
     order by g.group_no
   loop
+    if v_group.is_empty then
+      return query
+        select v_group.group_no::integer, r.hash, 0, 0::numeric
+        from rules.rulesets as r
+        where r.enterprise_id = p_run.enterprise_id
+          and r.id = rules.ruleset_for(p_run.enterprise_id, v_group.positions, p_period.contract_month);
+      continue;
+    end if;
     return query
       select v_group.group_no::integer, c.ruleset_hash, c.leg_count, c.input_sum
       from pay.compute_group(p_run, p_period, v_group.positions, v_group.tokens, p_into, p_slice_no, v_group.part_no, v_group.parts) as c;

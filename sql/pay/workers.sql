@@ -13,13 +13,13 @@
 -- The crew of a slice are neighbours by group of positions, then by employee number: most slices read the facts for one group only,
 -- who flies together tends to be numbered together, and findings keep their order.
 create or replace function pay.slice_members(p_period pay.pay_periods, p_slice_no integer, p_slices integer)
-returns table (group_no integer, tokens jsonb)
+returns table (group_no integer, crew bigint, tokens jsonb)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
   -- Everything else of the plan is as for everybody: what it knows of the crew comes from this table.
-  select c.group_no, jsonb_build_object('@members@',
+  select c.group_no, count(c.employee_id) filter (where c.slice_no = p_slice_no), jsonb_build_object('@members@',
     coalesce(
       format('(select m.* from crew.crew_members as m where m.employee_id between %L and %L)',
         min(c.employee_id) filter (where c.slice_no = p_slice_no), max(c.employee_id) filter (where c.slice_no = p_slice_no)),
@@ -36,7 +36,8 @@ as $$
   group by c.group_no
 $$;
 comment on function pay.slice_members(pay.pay_periods, integer, integer) is
-'The token of a plan that stands for the crew of one slice, by group of positions: {"@members@": SQL}. No rows where there is one slice.
+'How many crew members of a group of positions are in one slice, and the token of a plan that stands for them: {"@members@": SQL}.
+No rows where there is one slice.
 p_period: the period; p_slice_no: slice, from 1; p_slices: how many. Raises CP213 (no terms).';
 
 create or replace function pay.building_run(p_run uuid)

@@ -216,8 +216,12 @@ from (
 ) as zones
 cross join lateral %s as o$q$,
     case when p_all_airports then '
-    union select f.origin_airport from @flights@ as f where f.enterprise_id = @enterprise@ and f.scheduled_departure between @lo@ and @hi@@flights_of_crew@
-    union select f.destination_airport from @flights@ as f where f.enterprise_id = @enterprise@ and f.scheduled_departure between @lo@ and @hi@@flights_of_crew@'
+    union select airport.iata from (
+      select distinct f.origin_airport, f.destination_airport
+      from @flights@ as f
+      where f.enterprise_id = @enterprise@ and f.scheduled_departure between @lo@ and @hi@@flights_of_crew@
+    ) as route
+    cross join lateral (values (route.origin_airport), (route.destination_airport)) as airport (iata)'
     else '' end,
     case when rules.looks_back(p_settings) then 'crew.zone_segments(zones.time_zone, @lo@, @hi@)' else 'crew.zone_offsets(zones.time_zone, @lo@, @hi@)' end), p_settings)
 $$;
