@@ -1,7 +1,9 @@
--- A slice is computed group by group (sql/pay/workers.sql), and the functions say which.
+-- A slice is computed group by group, and what ends a run looks at whom it computed: these functions have other arguments now.
 
 drop function if exists pay.compute(pay.pay_runs, pay.pay_periods, uuid[], jsonb, regclass, integer, integer);
 drop function if exists pay.compute_slice(uuid, integer, integer);
 drop function if exists pay.compute_group(pay.pay_runs, pay.pay_periods, crew.crew_position[], jsonb, regclass, integer, integer);
 drop function if exists pay.number_findings(pay.pay_runs, integer);
 drop function if exists pay.slice_members(pay.pay_periods, integer, integer);
+drop function if exists pay.version_findings(pay.pay_runs, pay.pay_periods);
+drop function if exists pay.mark_later(pay.pay_runs, pay.pay_periods);

@@ -485,12 +485,13 @@ comment on function pay.clear_marks(uuid, uuid, pg_snapshot) is
 p_enterprise: tenant; p_period: period; p_snapshot: what the run saw at least.';
 
 -- A month's later periods take back what an earlier one paid in advance: they rest on its results, not on facts alone.
-create or replace function pay.mark_later(p_run pay.pay_runs, p_period pay.pay_periods)
+create or replace function pay.mark_later(p_run pay.pay_runs, p_period pay.pay_periods, p_crew uuid[])
 returns void
-language sql
+language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
+begin
   insert into pay.dirty_marks (enterprise_id, pay_period_id, crew_member_id, cause)
   select c.enterprise_id, later.id, c.crew_member_id, 'pay.pay_calculations'
   from pay.pay_calculations as c
@@ -502,11 +503,13 @@ as $$
   where c.enterprise_id = p_run.enterprise_id
     and c.pay_period_id = p_run.pay_period_id
     and c.run_id = p_run.id
+    and (p_crew is null or c.crew_member_id = any (p_crew))
     and exists (
       select
       from rules.ruleset_terms as t
-      where t.enterprise_id = c.enterprise_id and t.ruleset_id = c.ruleset_id and t.kind = 'advance')
+      where t.enterprise_id = c.enterprise_id and t.ruleset_id = c.ruleset_id and t.kind = 'advance');
+end
 $$;
-comment on function pay.mark_later(pay.pay_runs, pay.pay_periods) is
+comment on function pay.mark_later(pay.pay_runs, pay.pay_periods, uuid[]) is
 'Marks in the month''s later periods whoever a run has computed, where the contract pays in advance.
-p_run: the run; p_period: its period.';
+p_run: the run; p_period: its period; p_crew: crew members it was asked for, null for all.';

@@ -310,7 +310,9 @@ begin
       and c.id not in (
         select r.crew_member_id
         from pay.pay_calculations as r
-        where r.enterprise_id = p_run.enterprise_id and r.pay_period_id = p_period.id)
+        where r.enterprise_id = p_run.enterprise_id
+          and r.pay_period_id = p_period.id
+          and (p_crew is null or r.crew_member_id = any (p_crew)))
     limit 5
   ) as c;
   if v_missing is not null then
@@ -337,8 +339,8 @@ declare
 begin
   perform pay.check_run(p_run, p_period, p_crew);
   perform pay.mark_adjustments_paid(p_run);
-  perform pay.version_findings(p_run, p_period);
-  perform pay.mark_later(p_run, p_period);
+  perform pay.version_findings(p_run, p_period, p_crew);
+  perform pay.mark_later(p_run, p_period, p_crew);
 
   update pay.pay_runs as r
   set state = 'superseded'
@@ -363,7 +365,7 @@ begin
         and s.id in (
           select c.ruleset_id
           from pay.pay_calculations as c
-          where c.enterprise_id = p_run.enterprise_id and c.pay_period_id = p_run.pay_period_id and (p_run.whole_period or c.run_id = p_run.id))),
+          where c.enterprise_id = p_run.enterprise_id and c.pay_period_id = p_run.pay_period_id and (p_crew is null or c.crew_member_id = any (p_crew)))),
     finding_count = (select count(*) from pay.run_findings as f where f.enterprise_id = p_run.enterprise_id and f.run_id = p_run.id),
     input_hash = encode(sha256(convert_to(p_inputs, 'UTF8')), 'hex')
   from (
@@ -372,7 +374,7 @@ begin
         sha256(uuid_send(c.crew_member_id) || array_send(c.line_term) || array_send(c.line_node) || array_send(c.line_quantity) || array_send(c.line_cents)),
         ''::bytea order by c.crew_member_id), '')), 'hex') as result_hash
     from pay.pay_calculations as c
-    where c.enterprise_id = p_run.enterprise_id and c.pay_period_id = p_run.pay_period_id and (p_run.whole_period or c.run_id = p_run.id)
+    where c.enterprise_id = p_run.enterprise_id and c.pay_period_id = p_run.pay_period_id and (p_crew is null or c.crew_member_id = any (p_crew))
   ) as totals
   where r.enterprise_id = p_run.enterprise_id and r.id = p_run.id
   returning r.* into v_run;

@@ -1,12 +1,13 @@
 -- A run that uses terms outside their known dates says so: terms that have run out, and versions that were recorded only after the
 -- period's pay had been approved.
 
-create or replace function pay.version_findings(p_run pay.pay_runs, p_period pay.pay_periods)
+create or replace function pay.version_findings(p_run pay.pay_runs, p_period pay.pay_periods, p_crew uuid[])
 returns void
-language sql
+language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
+begin
   with used as (
     select r.id, r.positions, min(t.term_id::text)::uuid as first_term
     from rules.rulesets as r
@@ -15,7 +16,7 @@ as $$
       and r.id in (
         select c.ruleset_id
         from pay.pay_calculations as c
-        where c.enterprise_id = p_run.enterprise_id and c.pay_period_id = p_run.pay_period_id and (p_run.whole_period or c.run_id = p_run.id))
+        where c.enterprise_id = p_run.enterprise_id and c.pay_period_id = p_run.pay_period_id and (p_crew is null or c.crew_member_id = any (p_crew)))
     group by r.enterprise_id, r.id
   ),
   approved as (
@@ -49,8 +50,9 @@ as $$
     (select coalesce(max(known.finding_no), 0) from pay.run_findings as known where known.enterprise_id = p_run.enterprise_id and known.run_id = p_run.id)
       + row_number() over (order by f.code, f.detail),
     f.code, f.term_id, 'month', 0, f.detail
-  from findings as f
+  from findings as f;
+end
 $$;
-comment on function pay.version_findings(pay.pay_runs, pay.pay_periods) is
+comment on function pay.version_findings(pay.pay_runs, pay.pay_periods, uuid[]) is
 'Findings of a run about its contract: CP220, paid by terms that have run out; CP221, by a version recorded after the period''s pay was approved.
-p_run, p_period: the run, its results written, and its period.';
+p_run, p_period: the run, its results written, and its period; p_crew: crew members it computed, null for all.';
