@@ -41,12 +41,26 @@ begin
     full join old_lines as o on o.crew_member_id = n.crew_member_id and o.component = n.component and o.level = n.level and o.node = n.node
       and o.term_code = n.term_code and o.label = n.label
   ),
+  settled as materialized (
+    select crew_member_id, component, sum(amount) as amount
+    from pay.settled_back_pay(p_period.enterprise_id, p_period.id)
+    group by crew_member_id, component
+  ),
+  made_whole as (
+    -- Back pay of a component is of no node: it makes up for all differences of the component together, or for part of them.
+    select l.crew_member_id, l.component
+    from lines as l
+    join settled as s on s.crew_member_id = l.crew_member_id and s.component = l.component
+    group by l.crew_member_id, l.component, s.amount
+    having abs(sum(l.expected) - sum(l.actual) - s.amount) <= p_tolerance
+  ),
   nodes as materialized (
     select crew_member_id, component, level, node, min(flight_id::text)::uuid as flight_id, sum(expected) as expected, sum(actual) as actual,
       max(term_code) filter (where expected > actual) as gained, max(term_code) filter (where expected < actual) as lost,
       bool_and(new_quantity = old_quantity) as same_quantity,
       count(*) filter (where expected <> actual) as changed
     from lines
+    where (crew_member_id, component) not in (select crew_member_id, component from made_whole)
     group by crew_member_id, component, level, node
     having abs(sum(expected) - sum(actual)) > p_tolerance
   ),
@@ -110,12 +124,14 @@ begin
   )
   select 'RECORDED'::review.basis, review.kind_of(j.component, j.reason, j.expected, j.actual), j.reason, j.crew_member_id, j.component, j.flight_id,
     j.level, j.node, j.term_code, round(j.expected, 2), round(j.actual, 2),
-    format('%s %s: %s expected, %s recorded. %s%s', m.employee_id,
+    format('%s %s: %s expected, %s recorded. %s%s%s', m.employee_id,
       concat_ws(' ', replace(coalesce(j.component::text, 'everything'), '_', ' '),
         f.flight_number || ' ' || f.origin_airport || '–' || f.destination_airport || ' of ' || to_char(f.scheduled_departure at time zone o.time_zone, 'YYYY-MM-DD')),
-      round(j.expected, 2), round(j.actual, 2), review.reason_text(j.reason), coalesce(' Clause ' || j.term_code || '.', ''))
+      round(j.expected, 2), round(j.actual, 2), review.reason_text(j.reason), coalesce(' Clause ' || j.term_code || '.', ''),
+      case when s.amount <> 0 then format(' Back pay of %s was approved for this component.', s.amount) else '' end)
   from joined as j
   join crew.crew_members as m on m.enterprise_id = p_period.enterprise_id and m.id = j.crew_member_id
+  left join settled as s on s.crew_member_id = j.crew_member_id and s.component = j.component
   left join crew.flights as f on f.enterprise_id = p_period.enterprise_id and f.id = j.flight_id
   left join crew.airports as o on o.iata = f.origin_airport
   where abs(j.expected - j.actual) > p_tolerance

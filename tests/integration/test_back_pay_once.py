@@ -142,6 +142,27 @@ def test_what_back_pay_has_paid_is_not_claimed_again(tenant: Tenant) -> None:
     assert (line["lacking"], line["settled_amount"], line["supported_amount"]) == (40, 40, 0)
 
 
+def test_what_back_pay_has_paid_is_no_discrepancy(tenant: Tenant) -> None:
+    """Found while it is owed, closed once it is settled; what the books lack beyond is shown with what was settled of it."""
+
+    def detected() -> list[tuple[Any, ...]]:
+        tenant.call("payroll", "select * from review.detect(%s, %s)", tenant.id, tenant.periods[0])
+        return tenant.conn.execute(
+            """select difference_amount, resolution_status::text, explanation from review.discrepancies
+               where enterprise_id = %s and pay_period_id = %s""",
+            (tenant.id, tenant.periods[0]),
+        ).fetchall()
+
+    correct(tenant, "ada", 40)
+    assert [row[:2] for row in detected()] == [(D(40), "OPEN")]
+    approve(tenant, retro(tenant, (1,)))
+    assert [row[:2] for row in detected()] == [(D(40), "CLOSED")]
+    correct(tenant, "ada", 50)
+    owed = [row for row in detected() if row[1] == "OPEN"]
+    assert [row[0] for row in owed] == [D(90)]
+    assert "Back pay of 40.00 was approved for this component." in owed[0][2]
+
+
 def test_a_claim_granted_before_the_approval_is_asked_about_again(tenant: Tenant) -> None:
     correct(tenant, "ada", 40)
     made = retro(tenant, (1,))
