@@ -10,16 +10,20 @@ language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_of_measure text := p_measures -> p_name ->> 'level';
 begin
-  return coalesce(
-    (select f.level from rules.known_facts as f where f.level = p_level and f.name = p_name),
-    (select p_measures -> p_name ->> 'level'
-      where rules.level_rank(p_measures -> p_name ->> 'level') <= rules.level_rank(p_level)),
-    (select f.level
-      from rules.known_facts as f
-      where f.name = p_name and f.sums_upward and rules.level_rank(f.level) < rules.level_rank(p_level) and p_level <> 'crew'
-      order by rules.level_rank(f.level) desc
-      limit 1));
+  if exists (select from rules.known_facts as f where f.level = p_level and f.name = p_name) then
+    return p_level;
+  elsif rules.level_rank(v_of_measure) <= rules.level_rank(p_level) then
+    return v_of_measure;
+  end if;
+  return (
+    select f.level
+    from rules.known_facts as f
+    where f.name = p_name and f.sums_upward and rules.level_rank(f.level) < rules.level_rank(p_level) and p_level <> 'crew'
+    order by rules.level_rank(f.level) desc
+    limit 1);
 end
 $$;
 comment on function rules.home_level(text, text, jsonb) is

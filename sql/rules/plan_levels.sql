@@ -148,43 +148,49 @@ $$;
 comment on function rules.joining(rules.compiled_term[], text[], text) is
 'SQL of the adds of the stages p_from that join the level p_target, with leading +; empty where there are none.';
 
-create or replace function rules.plan_legs(p_terms rules.compiled_term[], p_needs text[], p_settings jsonb, p_measures jsonb)
-returns text
+create or replace function rules.plan_legs(
+  p_terms rules.compiled_term[], p_needs text[], p_settings jsonb, p_measures jsonb, out statement text, out columns text[])
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_departure text := 'coalesce(s.out_at, s.scheduled_out_at, s.report_at)';
-  v_columns text[];
-  v_layer record;
-  v_sql text;
+  v_of_source text[];
+  v_items text;
+  v_layers text[];
+  v_layer text;
 begin
-  select coalesce(array_agg(c.sql), '{}') into v_columns from rules.leg_layers(p_terms, p_needs, p_measures) as c where c.depth = 0;
-  v_sql := format(E'select s.no, s.leg_no, s.report_at as report, s.trip_no, s.release_at as release,\n  s.trip_start_at as raw_trip_start, s.trip_end_at as raw_trip_end, s.base_offset, s.base_change, s.base_offset_after,\n  %s as day,\n  %s as books_day%s\nfrom (\n%s\n) as s\noffset 0',
+  with layers as materialized (
+    select * from rules.leg_layers(p_terms, p_needs, p_measures)
+  )
+  select coalesce(array_agg(l.sql), '{}'), coalesce(array_agg(l.sql) filter (where l.depth = 0), '{}'),
+    coalesce(string_agg(format(E',\n  %s as %s', l.sql, l.column_name), '' order by l.column_name) filter (where l.depth = 0), ''),
+    array(
+      select string_agg(format(', %s as %s', upper.sql, upper.column_name), '' order by upper.column_name)
+      from layers as upper
+      where upper.depth > 0
+      group by upper.depth
+      order by upper.depth)
+  into columns, v_of_source, v_items, v_layers
+  from layers as l;
+
+  statement := format(E'select s.no, s.leg_no, s.report_at as report, s.trip_no, s.release_at as release,\n  s.trip_start_at as raw_trip_start, s.trip_end_at as raw_trip_end, s.base_offset, s.base_change, s.base_offset_after,\n  %s as day,\n  %s as books_day%s\nfrom (\n%s\n) as s\noffset 0',
     regexp_replace(rules.base_day_sql(v_departure), '\mbase_', 's.base_', 'g'),
     case when p_settings ->> 'leg_month_clock' = 'departure'
       then format('((%1$s + coalesce(case when %1$s >= s.origin_change then s.origin_offset_after else s.origin_offset end, s.base_offset)) / 1440)', v_departure)
       else regexp_replace(rules.base_day_sql(v_departure), '\mbase_', 's.base_', 'g') end,
-    (select coalesce(string_agg(format(E',\n  %s as %s', c.sql, c.column_name), '' order by c.column_name), '')
-      from rules.leg_layers(p_terms, p_needs, p_measures) as c where c.depth = 0),
-    rules.leg_source(v_columns, p_settings));
-  for v_layer in
-    select string_agg(format(', %s as %s', c.sql, c.column_name), '' order by c.column_name) as columns
-    from rules.leg_layers(p_terms, p_needs, p_measures) as c
-    where c.depth > 0
-    group by c.depth
-    order by c.depth
-  loop
-    v_sql := format(E'select l.*%s\nfrom (%s) as l\noffset 0', v_layer.columns, v_sql);
+    v_items, rules.leg_source(v_of_source, p_settings));
+  foreach v_layer in array v_layers loop
+    statement := format(E'select l.*%s\nfrom (%s) as l\noffset 0', v_layer, statement);
   end loop;
-  v_sql := format(E'select l.*, 0 as base_credit%s%s\nfrom (%s) as l\noffset 0',
-    rules.base_column(p_terms, 'leg', '0::numeric'), rules.term_columns(p_terms, 'leg'), v_sql);
-  return rules.node_sql(p_terms, 'leg', '', rules.joined_columns(p_terms, 'leg'), v_sql);
+  statement := format(E'select l.*, 0 as base_credit%s%s\nfrom (%s) as l\noffset 0',
+    rules.base_column(p_terms, 'leg', '0::numeric'), rules.term_columns(p_terms, 'leg'), statement);
+  statement := rules.node_sql(p_terms, 'leg', '', rules.joined_columns(p_terms, 'leg'), statement);
 end
 $$;
 comment on function rules.plan_legs(rules.compiled_term[], text[], jsonb, jsonb) is
-'SELECT of the stage _legs.
+'SELECT of the stage _legs, and the SQL of all columns it makes of facts and measures.
 p_terms: compiled terms; p_needs: level.name read at this stage; p_settings: contract settings; p_measures: measures.';
 
 create or replace function rules.plan_duties(p_terms rules.compiled_term[], p_needs text[], p_measures jsonb)

@@ -176,21 +176,16 @@ begin
   select coalesce(array_agg(distinct need), '{}') into v_duty_needs
   from unnest(v_duty_needs || rules.needs_below('trip', v_trip_needs, v_measures) || rules.needs_below('day', v_day_needs, v_measures)) as need;
   v_leg_needs := v_leg_needs || rules.needs_below('duty', v_duty_needs, v_measures);
-  select coalesce(array_agg(expression), '{}') into v_columns
-  from (
-    select c.sql from rules.leg_layers(v_terms, v_leg_needs, v_measures) as c
-    union all
+  select l.statement, l.columns into v_legs, v_columns from rules.plan_legs(v_terms, v_leg_needs, v_settings, v_measures) as l;
+  v_columns := v_columns || array(
     select f.expression
     from unnest(v_terms) as t
     cross join lateral unnest(coalesce((t.quantity).needs, '{}') || coalesce((t.gate).needs, '{}') || coalesce((t.price).needs, '{}')) as n
-    join rules.known_facts as f on f.level = split_part(n, '.', 1) and f.name = split_part(n, '.', 2)
-  ) as columns (expression);
-
+    join rules.known_facts as f on f.level = split_part(n, '.', 1) and f.name = split_part(n, '.', 2));
   if rules.has_flown_rates(v_terms) then
     v_columns := v_columns || 'anniversary_day'::text;
   end if;
 
-  v_legs := rules.plan_legs(v_terms, v_leg_needs, v_settings, v_measures);
   v_duties := rules.plan_duties(v_terms, v_duty_needs, v_measures);
   v_days := rules.plan_days(v_terms, v_day_needs, v_measures);
   v_trips := rules.plan_trips(v_terms, v_trip_needs, v_measures);

@@ -1,0 +1,1 @@
+drop function if exists rules.plan_legs(rules.compiled_term[], text[], jsonb, jsonb);
