@@ -193,7 +193,8 @@ def test_contracts_within_the_month_stage_nothing_more(airlines: Callable[[], An
     steps = {
         row[0]: row[1]
         for row in airline.conn.execute(
-            "select p.name, p.statement from rules.plans p where p.enterprise_id = %s", (airline.id,)
+            "select p.name, p.statement from rules.plans p where p.enterprise_id = %s order by p.step_no",
+            (airline.id,),
         )
     }
     assert list(steps) == [
