@@ -206,7 +206,7 @@ def cost(airline: Airline) -> Figures:
     one = "update rules.union_contract_terms set priority = priority %% 100 + 1 where enterprise_id = %s and term_code = 'Bulk_7'"
     all_of_them = "update rules.union_contract_terms set priority = priority %% 100 + 1 where enterprise_id = %s and term_code like 'Bulk\\_%%'"
     ratios: dict[Promise, list[float]] = {COST_ONE: [], COST_MANY: []}
-    for _ in range(40):
+    for _ in range(60):
         taken: dict[tuple[Promise, bool], list[float]] = {}
         for connected in random.sample((True, False), 2):
             for trigger in QUEUE_TRIGGERS:
