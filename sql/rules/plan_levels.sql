@@ -68,9 +68,10 @@ begin
 
   select * into v_rounding from unnest(p_terms) as t where t.level = p_level and t.expanded ? 'rounding';
 
-  v_sql := format(E'select n.*%s, %s%s%s as %s%s\nfrom (%s) as n',
-    case when v_candidates is null then ', 0::numeric as excess, null::smallint as winner'
-      else format(', greatest(0, %4$s) as excess, (case when greatest(%1$s) > %2$s then case greatest(%1$s) %3$s end end)::smallint as winner',
+  -- First what every later stage reads: a row is unpacked no further than to the last column asked for.
+  v_sql := format(E'select %s, %s%s%s as %s, n.*%s\nfrom (%s) as n',
+    case when v_candidates is null then 'null::smallint as winner, 0::numeric as excess'
+      else format('(case when greatest(%1$s) > %2$s then case greatest(%1$s) %3$s end end)::smallint as winner, greatest(0, %4$s) as excess',
         v_candidates, v_base, v_winner, case p_level when 'leg' then v_candidates else format('greatest(%s) - base_credit', v_candidates) end) end,
     -- The base and what the best candidate exceeds it by.
     case when v_candidates is null then v_base else format('greatest(%s, %s)', v_base, v_candidates) end,
