@@ -491,23 +491,30 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_later uuid;
 begin
-  insert into pay.dirty_marks (enterprise_id, pay_period_id, crew_member_id, cause)
-  select c.enterprise_id, later.id, c.crew_member_id, 'pay.pay_calculations'
-  from pay.pay_calculations as c
-  join pay.pay_periods as later
-    on later.enterprise_id = c.enterprise_id
-    and later.contract_month = p_period.contract_month
-    and later.start_date > p_period.start_date
-    and later.status in ('OPEN', 'PROCESSING')
-  where c.enterprise_id = p_run.enterprise_id
-    and c.pay_period_id = p_run.pay_period_id
-    and c.run_id = p_run.id
-    and (p_crew is null or c.crew_member_id = any (p_crew))
-    and exists (
-      select
-      from rules.ruleset_terms as t
-      where t.enterprise_id = c.enterprise_id and t.ruleset_id = c.ruleset_id and t.kind = 'advance');
+  -- Mostly there is none, and then results needn't be looked at.
+  for v_later in
+    select p.id
+    from pay.pay_periods as p
+    where p.enterprise_id = p_period.enterprise_id
+      and p.contract_month = p_period.contract_month
+      and p.start_date > p_period.start_date
+      and p.status in ('OPEN', 'PROCESSING')
+  loop
+    insert into pay.dirty_marks (enterprise_id, pay_period_id, crew_member_id, cause)
+    select c.enterprise_id, v_later, c.crew_member_id, 'pay.pay_calculations'
+    from pay.pay_calculations as c
+    where c.enterprise_id = p_run.enterprise_id
+      and c.pay_period_id = p_run.pay_period_id
+      and c.run_id = p_run.id
+      and (p_crew is null or c.crew_member_id = any (p_crew))
+      and exists (
+        select
+        from rules.ruleset_terms as t
+        where t.enterprise_id = c.enterprise_id and t.ruleset_id = c.ruleset_id and t.kind = 'advance');
+  end loop;
 end
 $$;
 comment on function pay.mark_later(pay.pay_runs, pay.pay_periods, uuid[]) is
