@@ -77,13 +77,13 @@ def compute_slices(
     free: SimpleQueue[psycopg.Connection[Any]] = SimpleQueue()
     for conn in workers:
         free.put(conn)
-    committed = Event()
+    committed, stopping = Event(), Event()
 
     def slice_of(number: int) -> None:
         conn = free.get()
         try:
             for group in count(1):
-                if compute_slice(conn, snapshot, run, number, slices, group) is None:
+                if stopping.is_set() or compute_slice(conn, snapshot, run, number, slices, group) is None:
                     return
                 committed.set()
         finally:
@@ -101,6 +101,7 @@ def compute_slices(
                 # A result is None; a failure is raised.
                 left = [task for task in left if not task.done() or task.result()]
         except BaseException:  # a slice failed, or interrupted
+            stopping.set()
             pool.shutdown(wait=False, cancel_futures=True)
             stop(workers)
             raise

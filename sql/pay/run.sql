@@ -254,6 +254,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_group record;
+  v_ruleset uuid;
 begin
   for v_group in
     select g.group_no, g.positions, p_tokens || coalesce(s.tokens, '{}'::jsonb) as tokens,
@@ -272,11 +273,11 @@ begin
     order by g.group_no
   loop
     if v_group.is_empty then
+      v_ruleset := rules.ruleset_for(p_run.enterprise_id, v_group.positions, p_period.contract_month);
       return query
         select v_group.group_no::integer, r.hash, 0, 0::numeric
         from rules.rulesets as r
-        where r.enterprise_id = p_run.enterprise_id
-          and r.id = rules.ruleset_for(p_run.enterprise_id, v_group.positions, p_period.contract_month);
+        where r.enterprise_id = p_run.enterprise_id and r.id = v_ruleset;
       continue;
     end if;
     return query

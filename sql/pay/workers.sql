@@ -291,7 +291,9 @@ begin
 
   select
     coalesce(sum(g.slices), 0)::integer as parts,
-    coalesce(bool_and(g.complete), false) and count(distinct g.snapshot) = 1 as complete,
+    -- All groups, all slices of each, in one partition, under one snapshot.
+    coalesce(bool_and(g.complete), false) and count(distinct (g.slices, g.snapshot)) = 1
+      and array_agg(g.group_no order by g.group_no) = array(select r.group_no from pay.run_groups(v_period) as r order by r.group_no) as complete,
     max(g.snapshot) as snapshot,
     sum(g.leg_count)::bigint as leg_count,
     string_agg('|' || g.ruleset_hash || ':' || g.input_sum, '' order by g.group_no) as inputs

@@ -1,4 +1,5 @@
--- A recalculation against what is recorded, node by node, each difference with its reason.
+-- A recalculation against what is recorded, node by node, each difference with its reason. A component with approved back pay is
+-- compared as a whole, what was settled counting as recorded: back pay is of no node.
 
 create or replace function review.compare_recorded(p_period pay.pay_periods, p_run pay.pay_runs, p_tolerance numeric)
 returns setof review.difference
@@ -10,8 +11,13 @@ as $$
 #variable_conflict use_column
 declare
   -- The recalculation kept only what differs.
-  v_crew uuid[] := array(
+  v_kept uuid[] := array(
     select v.crew_member_id from pay.calculation_versions as v where v.enterprise_id = p_run.enterprise_id and v.run_id = p_run.id);
+  -- What agrees with the books again was settled for nothing.
+  v_crew uuid[] := v_kept || array(
+    select distinct b.crew_member_id
+    from pay.settled_back_pay(p_period.enterprise_id, p_period.id) as b
+    where p_run.whole_period and p_period.status in ('CLOSED', 'PAID') and b.crew_member_id <> all (v_kept));
 begin
   if v_crew = '{}' then
     return;
@@ -36,23 +42,25 @@ begin
     select coalesce(n.crew_member_id, o.crew_member_id) as crew_member_id, coalesce(n.component, o.component) as component,
       coalesce(n.level, o.level) as level, coalesce(n.node, o.node) as node, coalesce(n.term_code, o.term_code) as term_code,
       coalesce(n.flight_id, o.flight_id) as flight_id,
-      coalesce(n.amount, 0) as expected, coalesce(o.amount, 0) as actual, n.quantity as new_quantity, o.quantity as old_quantity
+      case when coalesce(n.crew_member_id, o.crew_member_id) = any (v_kept) then coalesce(n.amount, 0) else o.amount end as expected,
+      coalesce(o.amount, 0) as actual, n.quantity as new_quantity, o.quantity as old_quantity
     from new_lines as n
     full join old_lines as o on o.crew_member_id = n.crew_member_id and o.component = n.component and o.level = n.level and o.node = n.node
       and o.term_code = n.term_code and o.label = n.label
   ),
   settled as materialized (
-    select crew_member_id, component, sum(amount) as amount
-    from pay.settled_back_pay(p_period.enterprise_id, p_period.id)
-    group by crew_member_id, component
+    -- With what claims had made good before: that is set off in it. An open period's results have it all themselves.
+    select b.crew_member_id, b.component, sum(b.amount) as amount
+    from pay.settled_back_pay(p_period.enterprise_id, p_period.id) as b
+    where b.cause <> 'made good' and b.crew_member_id = any (v_crew) and p_period.status in ('CLOSED', 'PAID')
+    group by b.crew_member_id, b.component
   ),
-  made_whole as (
-    -- Back pay of a component is of no node: it makes up for all differences of the component together, or for part of them.
-    select l.crew_member_id, l.component
-    from lines as l
-    join settled as s on s.crew_member_id = l.crew_member_id and s.component = l.component
-    group by l.crew_member_id, l.component, s.amount
-    having abs(sum(l.expected) - sum(l.actual) - s.amount) <= p_tolerance
+  settled_components as (
+    select s.crew_member_id, s.component, max(l.term_code) as term_code, coalesce(sum(l.expected), 0) as expected,
+      coalesce(sum(l.actual), 0) + s.amount as actual, s.amount
+    from settled as s
+    left join lines as l on l.crew_member_id = s.crew_member_id and l.component = s.component
+    group by s.crew_member_id, s.component, s.amount
   ),
   nodes as materialized (
     select crew_member_id, component, level, node, min(flight_id::text)::uuid as flight_id, sum(expected) as expected, sum(actual) as actual,
@@ -60,7 +68,7 @@ begin
       bool_and(new_quantity = old_quantity) as same_quantity,
       count(*) filter (where expected <> actual) as changed
     from lines
-    where (crew_member_id, component) not in (select crew_member_id, component from made_whole)
+    where (crew_member_id, component) not in (select crew_member_id, component from settled)
     group by crew_member_id, component, level, node
     having abs(sum(expected) - sum(actual)) > p_tolerance
   ),
@@ -121,6 +129,9 @@ begin
     select crew_member_id, component, reason, term_code, flight_id, level, node, expected, actual
     from classed
     where reason not in ('WRONG_RATE', 'TERMS_CHANGED', 'NOTHING_PAID')
+    union all
+    select crew_member_id, component, 'LATE_CHANGE', term_code, null, null, null, expected, actual
+    from settled_components
   )
   select 'RECORDED'::review.basis, review.kind_of(j.component, j.reason, j.expected, j.actual), j.reason, j.crew_member_id, j.component, j.flight_id,
     j.level, j.node, j.term_code, round(j.expected, 2), round(j.actual, 2),
@@ -128,7 +139,7 @@ begin
       concat_ws(' ', replace(coalesce(j.component::text, 'everything'), '_', ' '),
         f.flight_number || ' ' || f.origin_airport || '–' || f.destination_airport || ' of ' || to_char(f.scheduled_departure at time zone o.time_zone, 'YYYY-MM-DD')),
       round(j.expected, 2), round(j.actual, 2), review.reason_text(j.reason), coalesce(' Clause ' || j.term_code || '.', ''),
-      case when s.amount <> 0 then format(' Back pay of %s was approved for this component.', s.amount) else '' end)
+      case when s.amount is not null then format(' Of what is recorded, %s is approved back pay.', s.amount) else '' end)
   from joined as j
   join crew.crew_members as m on m.enterprise_id = p_period.enterprise_id and m.id = j.crew_member_id
   left join settled as s on s.crew_member_id = j.crew_member_id and s.component = j.component

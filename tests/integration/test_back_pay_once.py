@@ -142,25 +142,44 @@ def test_what_back_pay_has_paid_is_not_claimed_again(tenant: Tenant) -> None:
     assert (line["lacking"], line["settled_amount"], line["supported_amount"]) == (40, 40, 0)
 
 
+def detected(tenant: Tenant) -> list[tuple[Decimal, str]]:
+    """What detection leaves open in the first period: difference and explanation."""
+    tenant.call("payroll", "select * from review.detect(%s, %s)", tenant.id, tenant.periods[0])
+    rows = tenant.conn.execute(
+        """select difference_amount, explanation from review.discrepancies
+           where enterprise_id = %s and pay_period_id = %s and resolution_status = 'OPEN'""",
+        (tenant.id, tenant.periods[0]),
+    ).fetchall()
+    return [tuple(row) for row in rows]
+
+
 def test_what_back_pay_has_paid_is_no_discrepancy(tenant: Tenant) -> None:
-    """Found while it is owed, closed once it is settled; what the books lack beyond is shown with what was settled of it."""
-
-    def detected() -> list[tuple[Any, ...]]:
-        tenant.call("payroll", "select * from review.detect(%s, %s)", tenant.id, tenant.periods[0])
-        return tenant.conn.execute(
-            """select difference_amount, resolution_status::text, explanation from review.discrepancies
-               where enterprise_id = %s and pay_period_id = %s""",
-            (tenant.id, tenant.periods[0]),
-        ).fetchall()
-
+    """Found while it is owed, closed once it is settled; what is owed or paid too much beyond is one of the component."""
     correct(tenant, "ada", 40)
-    assert [row[:2] for row in detected()] == [(D(40), "OPEN")]
+    assert [row[0] for row in detected(tenant)] == [D(40)]
     approve(tenant, retro(tenant, (1,)))
-    assert [row[:2] for row in detected()] == [(D(40), "CLOSED")]
+    assert detected(tenant) == []
     correct(tenant, "ada", 50)
-    owed = [row for row in detected() if row[1] == "OPEN"]
-    assert [row[0] for row in owed] == [D(90)]
-    assert "Back pay of 40.00 was approved for this component." in owed[0][2]
+    ((owed, why),) = detected(tenant)
+    assert owed == 50
+    assert "Of what is recorded, 40.00 is approved back pay." in why
+    correct(tenant, "ada", -70)
+    assert [row[0] for row in detected(tenant)] == [D(-20)]
+    correct(tenant, "ada", -20)
+    assert [row[0] for row in detected(tenant)] == [D(-40)], "the books are right again, the back pay isn't"
+
+
+def test_what_a_claim_and_back_pay_have_paid_is_no_discrepancy(tenant: Tenant) -> None:
+    """A claim paid 40 of 60, back pay the rest; then it was 20 in all: 40 too much."""
+    correct(tenant, "ada", 40)
+    granted(tenant)
+    correct(tenant, "ada", 20)
+    made = retro(tenant, (1,))
+    assert sum(row[4] for row in found(tenant, made)) == 20
+    approve(tenant, made)
+    assert detected(tenant) == []
+    correct(tenant, "ada", -40)
+    assert [row[0] for row in detected(tenant)] == [D(-40)]
 
 
 def test_a_claim_granted_before_the_approval_is_asked_about_again(tenant: Tenant) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import date
+from threading import Event
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -226,6 +227,49 @@ def test_slices_under_two_snapshots_are_refused(
     with pytest.raises(psycopg.Error, match="one snapshot"):
         row(payroll, "publish", {"run": begun})
     row(payroll, "purge", {"run": begun})
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param([(1, 2, 2), (2, 2, 2)], id="a group is missing"),
+        pytest.param([(1, 1, 1), (1, 2, 2), (2, 2, 2)], id="groups in other slices"),
+        pytest.param([(1, 1, 2), (2, 1, 2), (1, 2, 2)], id="a slice of the last group is missing"),
+    ],
+)
+def test_every_part_must_be_there(
+    loaded: Target, payroll: psycopg.Connection[Any], period: UUID, parts: list[tuple[int, int, int]]
+) -> None:
+    begun = row(payroll, "begin", {"period": period})["id"]
+    with session(loaded, "bench_payroll") as worker, payroll.transaction(force_rollback=True):
+        snapshot = row(payroll, "hold", {"run": begun})["snapshot"]
+        for slice_no, group_no, slices in parts:
+            assert compute_slice(worker, snapshot, begun, slice_no, slices, group_no) is not None
+        with pytest.raises(psycopg.Error, match="slices are missing") as caught:
+            row(payroll, "publish", {"run": begun})
+    assert caught.value.sqlstate == "CP212"
+    row(payroll, "purge", {"run": begun})
+
+
+def test_after_a_failure_no_further_part_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two groups there is no statement that could be cancelled."""
+    begun: list[tuple[int, int]] = []
+    both, failed = Event(), Event()
+
+    def computed(_conn: Any, _snapshot: str, _run: UUID, slice_no: int, _slices: int, group_no: int) -> int:
+        begun.append((slice_no, group_no))
+        if slice_no == 1:
+            assert both.wait(10)
+            raise psycopg.errors.DivisionByZero
+        both.set()
+        assert failed.wait(10)
+        return 0
+
+    monkeypatch.setattr(pay_workers, "compute_slice", computed)
+    monkeypatch.setattr(pay_workers, "stop", lambda _: failed.set())
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        compute_slices([None, None], "", uuid4(), 2)  # type: ignore[list-item]
+    assert sorted(begun) == [(1, 1), (2, 1)]
 
 
 def test_misuse_is_refused(loaded: Target, payroll: psycopg.Connection[Any], period: UUID) -> None:
