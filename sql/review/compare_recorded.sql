@@ -94,12 +94,23 @@ begin
         select from crew.crew_months as m
         where m.enterprise_id = p_period.enterprise_id and m.crew_member_id = n.crew_member_id and m.month = p_period.contract_month and m.updated_at > r.as_of)
   ),
+  contracts as materialized (
+    -- The same terms may be compiled otherwise by another version of CrewPay.
+    select r.id, r.graph_generation, r.settings,
+      array(
+        select (t.term_id, t.expanded, t.price)::text
+        from rules.ruleset_terms as t
+        where t.enterprise_id = r.enterprise_id and t.ruleset_id = r.id
+        order by t.term_no) as terms
+    from rules.rulesets as r
+    where r.enterprise_id = p_period.enterprise_id
+  ),
   classed as (
     select n.*, coalesce(n.gained, n.lost) as term_code,
       case
         when r.crew_member_id is null then 'NOTHING_PAID'
         when n.same_quantity and n.component in ('flight_pay', 'overtime') then 'WRONG_RATE'
-        when r.ruleset_id <> v.ruleset_id then 'TERMS_CHANGED'
+        when (paid.graph_generation, paid.settings, paid.terms) is distinct from (known.graph_generation, known.settings, known.terms) then 'TERMS_CHANGED'
         when n.component in ('premium', 'delay_pay') and n.actual = 0 then 'PREMIUM_NOT_PAID'
         when n.component in ('premium', 'delay_pay') and n.expected = 0 then 'PREMIUM_NOT_DUE'
         when n.component = 'flight_pay' and n.level = 'leg' and n.actual = 0 then 'LEG_NOT_PAID'
@@ -116,6 +127,8 @@ begin
     from nodes as n
     join pay.calculation_versions as v on v.enterprise_id = p_run.enterprise_id and v.run_id = p_run.id and v.crew_member_id = n.crew_member_id
     left join recorded as r on r.crew_member_id = n.crew_member_id
+    left join contracts as paid on paid.id = r.ruleset_id
+    left join contracts as known on known.id = v.ruleset_id
     left join touched as t on t.crew_member_id = n.crew_member_id and t.component = n.component and t.level = n.level and t.node = n.node
   ),
   joined as (

@@ -98,6 +98,14 @@ def test_a_flight_that_changed_after_the_run(month: Month) -> None:
     ]
 
 
+def test_terms_that_another_version_compiles_otherwise_are_the_same(month: Month) -> None:
+    looked_at(month)
+    month.conn.execute("create function rules.of_another_version() returns integer language sql return 1")
+    late(month, "XP12", 20)
+    month.detect()
+    assert {row[2] for row in month.found()} == {"LATE_CHANGE"}
+
+
 def test_without_a_recalculation_it_is_only_stale(month: Month) -> None:
     """What was paid is compared with it when it is up to date."""
     month.pay()
