@@ -266,7 +266,7 @@ begin
     foreach v_term in array p_terms loop
       if v_term.level = v_level.level and v_term.kind = 'credit' and v_term.combine = 'add' then
         v_branches := v_branches || format(
-          'select n.no, %s::smallint, n.%s, n.t%s%s, n.day, %s%s from %s as n%s where n.t%s <> 0%s',
+          'select n.no, %s::smallint as term_no, n.%s as node, n.t%s%s as quantity, n.day as rate_day, %s as books_day%s from %s as n%s where n.t%s <> 0%s',
           v_term.term_no, v_level.node, v_term.term_no,
           case when rules.books_of(v_term, p_settings) = 'split' then ' * coalesce(piece.minutes::numeric / piece.of_minutes, 1)' else '::numeric' end,
           case rules.books_of(v_term, p_settings) when 'split' then 'piece.books_day' when 'end' then v_level.end_day else v_level.start_day end,

@@ -161,6 +161,22 @@ def hash_of(airline: Any) -> str:
     return str(found)
 
 
+@pytest.mark.parametrize("level", ["leg", "duty", "day", "trip"])
+def test_a_contract_without_credit_that_competes(airlines: Callable[[], Any], level: str) -> None:
+    """Remainders of rounded nodes are added; here nothing else makes credit below the guarantee: ten hours at 60."""
+    airline = airlines()
+    case = {
+        **CASE,
+        "terms": {
+            "K_0": {"type": "settings", "round_nodes": {level: "0:05"}},
+            "K_4": {"type": "monthly_guarantee", "hours": 10},
+        },
+    }
+    airline.build(case)
+    airline.load(airline.contract(case))
+    assert airline.run()["total_amount"] == 600
+
+
 def test_what_has_not_changed_is_not_compiled_again(paid: Any) -> None:
     def rulesets() -> int:
         return int(paid.conn.execute("select count(*) from rules.rulesets where enterprise_id = %s", (paid.id,)).fetchone()[0])  # fmt: skip
