@@ -29,7 +29,9 @@ select throws_ok($$ select notify.set_contact('EMAIL', 'x@example.org', test.id(
 select throws_ok($$ select notify.set_preferences('{EMAIL}', '{}', '22:00', null) $$, 'CP109', null, 'quiet hours have an end');
 select notify.set_contact('EMAIL', 'e001@example.org');
 select notify.set_contact('SMS', '+12125550123');
-select notify.set_preferences('{EMAIL,SMS}', '{SYSTEM}', '00:00', '23:59');
+-- Quiet hours about the present moment of the base, whatever o'clock it is.
+select notify.set_preferences('{EMAIL,SMS}', '{SYSTEM}', l.clock - interval '1 hour', l.clock + interval '1 hour')
+from (select (now() at time zone 'America/Los_Angeles')::time(0)) as l (clock);
 select is((select count(*) from notify.contacts), 2::bigint, 'one''s own addresses are there');
 select test.act_as('alpha_admin');
 select throws_ok($$ select count(*) from notify.contacts $$, '42501', null, 'an administrator doesn''t read them');
