@@ -21,8 +21,9 @@ as $$
   -- Everything else of the plan is as for everybody: what it knows of the crew comes from this table.
   select c.group_no, count(c.employee_id) filter (where c.slice_no = p_slice_no), jsonb_build_object('@members@',
     coalesce(
-      format('(select m.* from crew.crew_members as m where m.employee_id between %L and %L)',
-        min(c.employee_id) filter (where c.slice_no = p_slice_no), max(c.employee_id) filter (where c.slice_no = p_slice_no)),
+      '(select m.* from crew.crew_members as m where m.employee_id between '
+        || rules.text_sql(min(c.employee_id) filter (where c.slice_no = p_slice_no)) || ' and '
+        || rules.text_sql(max(c.employee_id) filter (where c.slice_no = p_slice_no)) || ')',
       '(select m.* from crew.crew_members as m where false)'))
   from (
     select g.group_no, m.employee_id, ntile(p_slices) over (order by g.group_no, m.employee_id) as slice_no

@@ -104,6 +104,8 @@ begin
         order by t.term_no) as terms
     from rules.rulesets as r
     where r.enterprise_id = p_period.enterprise_id
+      and (r.id in (select ruleset_id from recorded)
+        or r.id in (select v.ruleset_id from pay.calculation_versions as v where v.enterprise_id = p_run.enterprise_id and v.run_id = p_run.id))
   ),
   classed as (
     select n.*, coalesce(n.gained, n.lost) as term_code,

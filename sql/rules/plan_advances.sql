@@ -93,7 +93,7 @@ begin
   if not rules.has_advances(p_terms) then
     return null;
   end if;
-  select string_agg(format('when %L then %s', t.term_code, t.term_no), ' ' order by t.term_no) || format(' else %s', min(t.term_no)),
+  select string_agg(format('when %s then %s', rules.text_sql(t.term_code), t.term_no), ' ' order by t.term_no) || format(' else %s', min(t.term_no)),
     string_agg(format($q$
 union all
 select m.no, m.first_day, m.upto, %1$s::smallint, m.t%1$s::numeric, %2$s, true

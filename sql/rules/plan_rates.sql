@@ -53,7 +53,7 @@ immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select case when rules.has_flown_rates(p_terms) then format($q$with rate_steps as materialized (
-  select * from jsonb_to_recordset(%L::jsonb) as s (position text, aircraft_type text, year integer, from_day integer, until_day integer, rate numeric)
+  select * from jsonb_to_recordset(%s::jsonb) as s (position text, aircraft_type text, year integer, from_day integer, until_day integer, rate numeric)
 ),
 flown as materialized (
   select l.no, l.leg_no, l.report, l.trip_no, %s as duty_day, l.leg_sequence_at as at, chosen.rate
@@ -84,7 +84,7 @@ from (
   select no, %s, trip_no::bigint, at, leg_no, rate from flown where trip_no is not null
 ) as n
 order by n.no, n.level_no, n.node, n.at, n.leg_no$q$,
-    rules.rate_steps(p_terms), regexp_replace(rules.base_day_sql('report'), '\m(base_|report)', 'l.\1', 'g'),
+    rules.text_sql(rules.rate_steps(p_terms)::text), regexp_replace(rules.base_day_sql('report'), '\m(base_|report)', 'l.\1', 'g'),
     rules.level_rank('leg'), rules.level_rank('duty'), rules.level_rank('day'), rules.level_rank('trip')) end
 $$;
 comment on function rules.plan_rates(rules.compiled_term[]) is

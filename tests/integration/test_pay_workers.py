@@ -46,9 +46,10 @@ LEFT = (
 
 @pytest.fixture(scope="module")
 def loaded(database: Target) -> Target:
-    """Twenty crew members and a month; each has a flight that can't be paid."""
+    """Twenty crew members and a month; each has a flight that can't be paid, and a number that looks like a plan's token."""
     with closing(database.connect(autocommit=True)) as conn:
         load_synthetic(conn, crew=20, month=date(2026, 7, 1))
+        conn.execute("update crew.crew_members set employee_id = employee_id || '@enterprise@'")
         conn.execute(
             "update crew.flights set status = 'DIVERTED', actual_arrival = null where id in ("
             " select distinct on (crew_member_id) flight_id from crew.crew_assignments"
