@@ -110,6 +110,16 @@ comment on function pay.quantity_arithmetic(jsonb, jsonb, numeric, text) is
 'How a term arrived at its quantity, in words.
 p_expanded: the term as compiled; p_node: the node with what it read; p_value: the quantity; p_unit: from pay.shown_unit().';
 
+create or replace function pay.competes(p_expanded jsonb)
+returns boolean
+language sql
+immutable
+parallel safe
+return p_expanded ->> 'kind' = 'credit' and coalesce(p_expanded ->> 'combine', 'greatest') = 'greatest';
+comment on function pay.competes(jsonb) is
+'Whether a formula is a candidate of a greatest-of.
+p_expanded: formula without presets.';
+
 -- A line of a span pays what the total to date adds to what was paid before.
 create or replace function pay.span_arithmetic(p_expanded jsonb, p_node jsonb, p_term_no smallint, p_quantity numeric, p_unit text)
 returns text
@@ -131,7 +141,7 @@ as $$
         when (p_node ->> ((p_expanded ->> 'level') || '_winner'))::smallint = p_term_no then (p_node ->> ((p_expanded ->> 'level') || '_excess'))::numeric
         else 0 end as total
     from (
-      select p_expanded ->> 'kind' = 'credit' and coalesce(p_expanded ->> 'combine', 'greatest') = 'greatest' as competes,
+      select pay.competes(p_expanded) as competes,
         coalesce((p_node ->> ('t' || p_term_no))::numeric, 0) as candidate
     ) as c
   ) as s

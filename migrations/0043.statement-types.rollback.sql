@@ -1,0 +1,2 @@
+drop type pay.statement_item;
+drop type pay.placed_node;
