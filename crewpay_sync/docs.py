@@ -8,21 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
 
-from crewpay_sync.importers.queries import query
 from crewpay_sync.settings import ROOT
+from crewpay_sync.statements import Row, Statements
 
 REFERENCE = ROOT / "docs" / "sql-api.md"
 
-Row = dict[str, Any]
 
 _VOLATILITY = {"i": "immutable", "s": "reads only", "v": ""}
 
-
-def _rows(conn: psycopg.Connection[Any], name: str) -> list[Row]:
-    with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query("api_reference", name)).fetchall()
+_rows = Statements("api_reference").rows
 
 
 def _cell(text: str | None) -> str:

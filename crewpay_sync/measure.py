@@ -11,12 +11,9 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg.rows import dict_row
 
-from crewpay_sync.importers.queries import query
 from crewpay_sync.output import CrewPayError
-
-Row = dict[str, Any]
+from crewpay_sync.statements import Row, Statements
 
 
 @dataclass
@@ -49,10 +46,7 @@ class Runs:
         return self.wal_bytes / self.lines if self.lines else 0.0
 
 
-def rows(conn: psycopg.Connection[Any], name: str, values: Row | None = None) -> list[Row]:
-    """The rows of a statement of sql/measure.sql."""
-    with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query("measure", name), values).fetchall()
+rows = Statements("measure").rows
 
 
 def newest_period(conn: psycopg.Connection[Any], month: date | None = None) -> Row:

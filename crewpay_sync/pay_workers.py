@@ -19,9 +19,8 @@ from uuid import UUID
 
 import psycopg
 from psycopg import IsolationLevel, sql
-from psycopg.rows import dict_row
 
-from crewpay_sync.importers.queries import query
+from crewpay_sync.statements import Row, Statements
 from crewpay_sync.tenants import act_as
 
 # Terms changed, or keys of facts, between the run's beginning and its snapshot: then it starts again.
@@ -30,14 +29,12 @@ TRIES = 3
 # they took a tenth less, in a quarter less memory.
 CREW_OF_A_SLICE = 25_000
 
-Row = dict[str, Any]
 Connect = Callable[[], psycopg.Connection[Any]]
 
 
 def row(conn: psycopg.Connection[Any], name: str, values: Row) -> Row:
     """The one row of a statement of sql/pay_workers.sql."""
-    with conn.cursor(row_factory=dict_row) as cursor:
-        found = cursor.execute(query("pay_workers", name), values).fetchone()
+    found = Statements("pay_workers").row(conn, name, **values)
     if found is None:
         raise AssertionError(f"{name} returns a row")
     return found

@@ -11,8 +11,8 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
-from crewpay_sync.importers.queries import query
 from crewpay_sync.output import CrewPayError
+from crewpay_sync.statements import query
 
 Role = Literal["crew", "admin", "payroll", "service_role", "bi", "sync"]
 

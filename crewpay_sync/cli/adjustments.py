@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from contextlib import closing
 from decimal import Decimal
-from typing import Any
 
 import click
-import psycopg
-from psycopg.rows import dict_row
 
 from crewpay_sync.cli.pay import (
-    Row,
     When,
     choose_enterprise,
     chosen_periods,
@@ -23,17 +19,13 @@ from crewpay_sync.cli.pay import (
     pay,
     rows,
 )
-from crewpay_sync.importers.queries import query
 from crewpay_sync.output import CrewPayError, json_option, print_json, print_table
+from crewpay_sync.statements import Statements
 from crewpay_sync.tenants import act_as
 
 LISTED = ["adjustment_no", "employee_id", "period", "amount", "state", "source", "reason", "requested_by", "approved_by"]  # fmt: skip
 
-
-def asked(conn: psycopg.Connection[Any], name: str, **values: Any) -> list[Row]:
-    """The rows of a statement of sql/adjustments.sql."""
-    with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query("adjustments", name), values).fetchall()
+asked = Statements("adjustments").rows
 
 
 @pay.command(context_settings={"ignore_unknown_options": True})

@@ -9,15 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
-import psycopg
-from psycopg.rows import dict_row
 
 from crewpay_sync.cli.pay import choose_enterprise, open_database
-from crewpay_sync.importers.queries import query
 from crewpay_sync.output import FINDINGS, json_option, print_json, say
+from crewpay_sync.statements import Row, Statements
 from crewpay_sync.tenants import act_as
 
-Row = dict[str, Any]
 VERBS = {
     "CREATED": "made", "UPDATED": "changed", "DELETED": "deleted", "APPROVED": "approved", "DENIED": "denied",
     "REQUESTED": "asked to approve", "WITHDRAWN": "no longer asks to approve", "SUPERSEDED": "took back the approval of",
@@ -25,11 +22,7 @@ VERBS = {
 # What is told of rows that this one is part of; the rest is in the JSON.
 TOLD = ("status", "state", "decision_reason", "changes", "rates", "total_amount")
 
-
-def rows(conn: psycopg.Connection[Any], name: str, values: Row) -> list[Row]:
-    """The rows of a statement of sql/audit.sql."""
-    with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query("audit", name), values).fetchall()
+rows = Statements("audit").rows
 
 
 def value_text(value: Any) -> str:

@@ -10,21 +10,15 @@ from uuid import UUID
 import click
 import psycopg
 from psycopg import sql
-from psycopg.rows import dict_row
 
 from crewpay_sync.database import connect
-from crewpay_sync.importers.queries import query
 from crewpay_sync.output import USAGE, CrewPayError, json_option, print_json, print_table, say
+from crewpay_sync.statements import Statements
 from crewpay_sync.tenants import GROUP_OF, Role
 
-Row = dict[str, Any]
 POOLED: tuple[Role, ...] = ("crew", "payroll", "admin", "service_role")
 
-
-def rows(conn: psycopg.Connection[Any], name: str, values: Row | None = None) -> list[Row]:
-    """The rows of a statement of sql/auth.sql."""
-    with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query("auth", name), values).fetchall()
+rows = Statements("auth").rows
 
 
 def open_database() -> psycopg.Connection[Any]:

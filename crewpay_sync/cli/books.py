@@ -10,10 +10,8 @@ from uuid import UUID
 
 import click
 import psycopg
-from psycopg.rows import dict_row
 
 from crewpay_sync.cli.pay import (
-    Row,
     Span,
     When,
     choose_enterprise,
@@ -28,17 +26,13 @@ from crewpay_sync.cli.pay import (
     rows,
     spinner,
 )
-from crewpay_sync.importers.queries import query
 from crewpay_sync.output import FINDINGS, USAGE, CrewPayError, json_option, print_json, print_table, say
+from crewpay_sync.statements import Row, Statements
 from crewpay_sync.tenants import act_as
 
 login_option = click.option("--as", "role", metavar="WHO", help="Act as the enterprise's login <slug>_WHO.")
 
-
-def asked(conn: psycopg.Connection[Any], name: str, **values: Any) -> list[Row]:
-    """The rows of a statement of sql/books.sql."""
-    with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query("books", name), values).fetchall()
+asked = Statements("books").rows
 
 
 def covered(conn: psycopg.Connection[Any], when: When | Span) -> list[Row]:

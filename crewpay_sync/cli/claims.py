@@ -12,11 +12,9 @@ from typing import Any
 
 import click
 import psycopg
-from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from crewpay_sync.cli.pay import (
-    Row,
     When,
     choose_enterprise,
     enterprise_option,
@@ -25,8 +23,8 @@ from crewpay_sync.cli.pay import (
     parse_when,
 )
 from crewpay_sync.cli.review import as_option, periods_of
-from crewpay_sync.importers.queries import query
 from crewpay_sync.output import CrewPayError, json_option, print_json, print_table, print_text, say
+from crewpay_sync.statements import Row, Statements
 from crewpay_sync.tenants import act_as
 
 TYPES = ["UNDERPAYMENT", "MISSING_FLIGHT", "MISSING_PREMIUM", "PER_DIEM", "DELAY_PAY", "GUARANTEE", "OVERTIME", "OTHER"]  # fmt: skip
@@ -43,11 +41,7 @@ claimant_option = click.option(
     help="The claimant: acts as the login <slug>_EMPLOYEE.",
 )
 
-
-def asked(conn: psycopg.Connection[Any], name: str, **values: Any) -> list[Row]:
-    """The rows of a statement of sql/claims.sql."""
-    with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query("claims", name), values).fetchall()
+asked = Statements("claims").rows
 
 
 def key_of(conn: psycopg.Connection[Any], number: str) -> Any:

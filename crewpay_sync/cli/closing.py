@@ -9,10 +9,8 @@ from uuid import UUID
 
 import click
 import psycopg
-from psycopg.rows import dict_row
 
 from crewpay_sync.cli.pay import (
-    Row,
     When,
     choose_enterprise,
     enterprise_option,
@@ -21,8 +19,8 @@ from crewpay_sync.cli.pay import (
     pay,
     rows,
 )
-from crewpay_sync.importers.queries import query
 from crewpay_sync.output import CrewPayError, json_option, print_json, print_table, say
+from crewpay_sync.statements import Row, Statements
 from crewpay_sync.tenants import act_as
 
 Step = Callable[[psycopg.Connection[Any], Row], Row]
@@ -30,11 +28,8 @@ Step = Callable[[psycopg.Connection[Any], Row], Row]
 period_argument = click.argument("period", type=parse_when, metavar="PERIOD")
 login_option = click.option("--as", "role", metavar="WHO", help="Act as the enterprise's login <slug>_WHO.")
 
-
-def ask(conn: psycopg.Connection[Any], name: str, **values: Any) -> Row | None:
-    """The one row of a statement of sql/closing.sql."""
-    with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query("closing", name), values).fetchone()
+STATEMENTS = Statements("closing")
+ask = STATEMENTS.row
 
 
 def told(row: Row | None) -> Row:
@@ -165,9 +160,9 @@ def rates(
     """
     with closing(open_database()) as conn:
         slug = choose_enterprise(conn, enterprise)
-        with act_as(conn, slug, role or "admin") as login, conn.cursor(row_factory=dict_row) as cursor:
+        with act_as(conn, slug, role or "admin") as login:
             if change is None:
-                found = cursor.execute(query("closing", "waiting_rates")).fetchall()
+                found = STATEMENTS.rows(conn, "waiting_rates")
             else:
                 found = [told(ask(conn, "approve_rates", change=change, reason=reason))]
     if as_json:

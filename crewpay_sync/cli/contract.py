@@ -10,24 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import click
-import psycopg
 import yaml
-from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from crewpay_sync.cli.pay import Row, choose_enterprise, enterprise_option, open_database, parse_month
+from crewpay_sync.cli.pay import choose_enterprise, enterprise_option, open_database, parse_month
 from crewpay_sync.importers.contract import KEYS, PLAIN, load_contract, read_contract
-from crewpay_sync.importers.queries import query
 from crewpay_sync.output import FINDINGS, CrewPayError, json_option, print_json, print_table, say
+from crewpay_sync.statements import Row, Statements
 from crewpay_sync.tenants import act_as
 
 file_argument = click.argument("file", type=click.Path(path_type=Path))  # read_contract() says what is wrong
 
-
-def rows(conn: psycopg.Connection[Any], name: str, values: Row | None = None) -> list[Row]:
-    """The rows of a statement of sql/contract.sql."""
-    with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query("contract", name), values).fetchall()
+rows = Statements("contract").rows
 
 
 @click.group()

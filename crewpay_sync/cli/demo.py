@@ -19,8 +19,8 @@ from crewpay_sync.cli.imports import steps
 from crewpay_sync.cli.pay import open_database, rows, run_period, spinner
 from crewpay_sync.cli.review import asked
 from crewpay_sync.importers.contract import load_contract
-from crewpay_sync.importers.queries import query
 from crewpay_sync.output import FINDINGS, json_option, print_json, print_table, say
+from crewpay_sync.statements import query
 from crewpay_sync.tenants import act_as
 
 ENTERPRISE, CARRIER, BASE, MONTH = "mq", "MQ", "LGA", date(2013, 1, 1)

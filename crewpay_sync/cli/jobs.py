@@ -8,10 +8,8 @@ from typing import Any
 
 import click
 import psycopg
-from psycopg.rows import dict_row
 
 from crewpay_sync.database import connect
-from crewpay_sync.importers.queries import query
 from crewpay_sync.output import (
     FINDINGS,
     USAGE,
@@ -23,12 +21,9 @@ from crewpay_sync.output import (
     print_table,
     say,
 )
+from crewpay_sync.statements import Statements, query
 
-
-def _rows(conn: psycopg.Connection[Any], name: str, values: Any = None) -> list[dict[str, Any]]:
-    """The rows of a statement of sql/jobs.sql."""
-    with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query("jobs", name), values).fetchall()
+_rows = Statements("jobs").rows
 
 
 def scheduler(conn: psycopg.Connection[Any]) -> psycopg.Connection[Any]:

@@ -9,15 +9,14 @@ from contextlib import closing
 from types import FrameType
 
 import click
-from psycopg.rows import dict_row
 
 from crewpay_sync.cli.jobs import scheduler
 from crewpay_sync.database import connect
-from crewpay_sync.importers.queries import query
 from crewpay_sync.notify.channels import configured
 from crewpay_sync.notify.worker import deliver_due
 from crewpay_sync.output import CONNECTION, PARTIAL, CrewPayError, json_option, print_json, print_table, say
 from crewpay_sync.settings import settings
+from crewpay_sync.statements import Statements, query
 
 
 @click.group()
@@ -83,5 +82,5 @@ def run(once: bool, poll: int, as_json: bool) -> None:
 @json_option
 def status(as_json: bool) -> None:
     """What waits and what went out, by channel and state."""
-    with closing(connect(direct=True, autocommit=True)) as conn, conn.cursor(row_factory=dict_row) as cursor:
-        print_table(cursor.execute(query("notify", "status")).fetchall(), as_json=as_json)
+    with closing(connect(direct=True, autocommit=True)) as conn:
+        print_table(Statements("notify").rows(conn, "status"), as_json=as_json)

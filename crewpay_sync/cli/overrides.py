@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from contextlib import closing
 from decimal import Decimal
-from typing import Any
 
 import click
-import psycopg
-from psycopg.rows import dict_row
 
 from crewpay_sync.cli.pay import (
-    Row,
     When,
     choose_enterprise,
     chosen_periods,
@@ -22,18 +18,14 @@ from crewpay_sync.cli.pay import (
     parse_when,
     pay,
 )
-from crewpay_sync.importers.queries import query
 from crewpay_sync.output import CrewPayError, json_option, print_json, print_table
+from crewpay_sync.statements import Statements
 from crewpay_sync.tenants import act_as
 
 COMPONENTS = ["flight_pay", "overtime", "per_diem", "premium", "delay_pay", "guarantee"]
 login_option = click.option("--as", "role", metavar="WHO", help="Act as the enterprise's login <slug>_WHO.")
 
-
-def asked(conn: psycopg.Connection[Any], name: str, **values: Any) -> list[Row]:
-    """The rows of a statement of sql/overrides.sql."""
-    with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query("overrides", name), values).fetchall()
+asked = Statements("overrides").rows
 
 
 @pay.command(context_settings={"ignore_unknown_options": True})

@@ -15,10 +15,8 @@ from uuid import UUID
 
 import click
 import psycopg
-from psycopg.rows import dict_row
 
 from crewpay_sync.database import connect
-from crewpay_sync.importers.queries import query
 from crewpay_sync.output import (
     FINDINGS,
     REFUSED,
@@ -30,11 +28,10 @@ from crewpay_sync.output import (
     say,
 )
 from crewpay_sync.pay_workers import run_on_workers
+from crewpay_sync.statements import Row, Statements
 from crewpay_sync.tenants import act_as
 
 FIRST_FINDINGS = 10
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -121,10 +118,7 @@ def spinner(label: str) -> Iterator[None]:
         yield
 
 
-def rows(conn: psycopg.Connection[Any], name: str, values: Row | None = None) -> list[Row]:
-    """The rows of a statement of sql/pay.sql."""
-    with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query("pay", name), values).fetchall()
+rows = Statements("pay").rows
 
 
 def open_database() -> psycopg.Connection[Any]:

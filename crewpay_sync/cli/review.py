@@ -11,11 +11,9 @@ from uuid import UUID
 
 import click
 import psycopg
-from psycopg.rows import dict_row
 
 from crewpay_sync.cli.imports import rows_bar
 from crewpay_sync.cli.pay import (
-    Row,
     When,
     choose_enterprise,
     crew_keys,
@@ -26,8 +24,8 @@ from crewpay_sync.cli.pay import (
     rows,
     spinner,
 )
-from crewpay_sync.importers.queries import query
 from crewpay_sync.output import FINDINGS, PARTIAL, CrewPayError, json_option, print_json, print_table, say
+from crewpay_sync.statements import Row, Statements
 from crewpay_sync.tenants import act_as
 
 DETECTED = ["period", "found", "new", "changed", "cured", "fixed", "seconds"]
@@ -35,11 +33,7 @@ LISTED = ["no", "employee_id", "type", "reason", "severity", "flight", "componen
 CHECKS = ["check", "enabled", "severity", "min_amount", "others", "auto_fixable", "title"]
 VARIANCE = ["employee_id", "component", "flight", "expected", "actual", "difference", "reason"]
 
-
-def asked(conn: psycopg.Connection[Any], name: str, **values: Any) -> list[Row]:
-    """The rows of a statement of sql/review.sql."""
-    with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query("review", name), values).fetchall()
+asked = Statements("review").rows
 
 
 as_option = click.option(

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
-from psycopg.rows import dict_row
 
 from crewpay_sync.database import direct_target
-from crewpay_sync.importers.queries import query
 from crewpay_sync.output import FINDINGS, CrewPayError, json_option, print_json, print_table, say
 from crewpay_sync.settings import settings
+from crewpay_sync.statements import Statements, query
 from crewpay_sync.sync import neo4j
 from crewpay_sync.sync.daemon import Daemon, chosen
 from crewpay_sync.sync.errors import Deposed
@@ -104,9 +103,7 @@ def leading(slug: str | None) -> Iterator[Lane]:
         yield lane
 
 
-def rows(store: Store, name: str) -> list[dict[str, Any]]:
-    with store.conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query("sync", name)).fetchall()
+rows = Statements("sync").rows
 
 
 @click.group()
@@ -146,7 +143,7 @@ def status(as_json: bool) -> None:
         store = Store(conn)
         for enterprise in chosen(store, ()):
             with store.acting_in(enterprise.id):
-                found += rows(store, "status")
+                found += rows(store.conn, "status")
     if as_json:
         print_json(found)
         return
@@ -212,7 +209,7 @@ def backflow(accept_shrink: bool, enterprise: str | None, as_json: bool) -> None
     """Read what was curated in Neo4j now. Exit code 1: it is rejected, and why."""
     with leading(enterprise) as lane:
         proposed = lane.bring_back(accept_shrink=accept_shrink)
-        reasons = rows(lane.store, "findings") if proposed.state == "rejected" else []
+        reasons = rows(lane.store.conn, "findings") if proposed.state == "rejected" else []
     if as_json:
         print_json(
             {"state": proposed.state, "generation": proposed.generation, "findings": reasons},
@@ -253,7 +250,7 @@ def dead() -> None:
 def dead_list(enterprise: str | None, as_json: bool) -> None:
     """List them. Exit code 1: there are some."""
     with acting(enterprise) as (store, _):
-        letters = rows(store, "letters")
+        letters = rows(store.conn, "letters")
     print_table(
         letters,
         columns=["entity", "key", "state", "attempts", "first_at", "last_at", "error_code", "error"],

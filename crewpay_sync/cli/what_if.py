@@ -16,7 +16,6 @@ from psycopg.types.json import Jsonb, set_json_loads
 
 from crewpay_sync.cli.contract import contract, file_argument, rows
 from crewpay_sync.cli.pay import (
-    Row,
     choose_enterprise,
     enterprise_option,
     open_database,
@@ -25,6 +24,7 @@ from crewpay_sync.cli.pay import (
 )
 from crewpay_sync.importers.contract import read_contract
 from crewpay_sync.output import CrewPayError, json_option, print_json, print_table, say
+from crewpay_sync.statements import Row
 from crewpay_sync.tenants import act_as
 
 GROUPS = {"by_component": "component", "by_position": "position", "by_base": "base", "by_decile": "decile"}

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from airportsdata import Airport, load
 
-from crewpay_sync.importers.queries import query
+from crewpay_sync.statements import query
 
 
 @lru_cache

@@ -25,7 +25,7 @@ from psycopg.types.json import Jsonb
 
 from crewpay_sync.importers.airports import airports, load_airports
 from crewpay_sync.importers.contract import load_contract
-from crewpay_sync.importers.queries import query
+from crewpay_sync.statements import Row, query
 from crewpay_sync.tenants import (
     act_as,
     ensure_enterprise,
@@ -43,7 +43,6 @@ LEAST_TURN = timedelta(minutes=30)
 CREW_LOGINS = ("XP001", "XP201")
 
 Step = Callable[[str], None]
-Row = dict[str, Any]
 Connection = psycopg.Connection[Any]
 
 

@@ -11,8 +11,8 @@ import psycopg
 import yaml
 from psycopg.types.json import Jsonb
 
-from crewpay_sync.importers.queries import query
 from crewpay_sync.output import USAGE, CrewPayError
+from crewpay_sync.statements import query
 from crewpay_sync.tenants import act_as
 
 # The parts of a contract document, and what a row of each holds, in the order in which it is written.

@@ -17,8 +17,8 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
-from crewpay_sync.importers.queries import query
 from crewpay_sync.output import USAGE, CrewPayError
+from crewpay_sync.statements import query
 from crewpay_sync.tenants import act_as, enterprise_id
 
 PIECE = 5000  # rows sent at once

@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from crewpay_sync.importers.queries import query
+from crewpay_sync.statements import query
 
 CENT = Decimal("0.01")
 COLUMNS = (

@@ -18,9 +18,9 @@ import psycopg
 from crewpay_sync.importers.airports import load_airports
 from crewpay_sync.importers.contract import load_contract
 from crewpay_sync.importers.nycflights import Flight, carriers, local, read_schedule
-from crewpay_sync.importers.queries import query
 from crewpay_sync.importers.roster import Member, Roster, build_roster, draw, month_bounds
 from crewpay_sync.output import CrewPayError
+from crewpay_sync.statements import query
 from crewpay_sync.tenants import (
     ensure_enterprise,
     ensure_login,

@@ -16,7 +16,7 @@ import psycopg
 
 from crewpay_sync.importers.airports import load_airports
 from crewpay_sync.importers.contract import load_contract
-from crewpay_sync.importers.queries import query
+from crewpay_sync.statements import query
 from crewpay_sync.tenants import ensure_enterprise, ensure_standard_logins
 
 STATEMENTS = (

@@ -8,10 +8,9 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg.rows import dict_row
 
-from crewpay_sync.importers.queries import query
 from crewpay_sync.notify.channels import Channel, Delivery, DeliveryError
+from crewpay_sync.statements import Statements, query
 
 BATCH = 50
 
@@ -45,8 +44,7 @@ def deliver_due(conn: psycopg.Connection[Any], channels: Mapping[str, Channel]) 
     for enterprise in _enterprises(conn):
         conn.execute(query("notify", "select_enterprise"), (str(enterprise),))
         while True:
-            with conn.cursor(row_factory=dict_row) as cursor:
-                claimed = cursor.execute(query("notify", "claim"), (BATCH,)).fetchall()
+            claimed = Statements("notify").rows(conn, "claim", (BATCH,))
             for row in claimed:
                 sent, answer, for_good = _send(channels, row)
                 done = conn.execute(

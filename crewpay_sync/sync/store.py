@@ -13,8 +13,8 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from crewpay_sync.database import Target
-from crewpay_sync.importers.queries import query
 from crewpay_sync.output import CONNECTION, CrewPayError
+from crewpay_sync.statements import query
 from crewpay_sync.sync.errors import Deposed
 from crewpay_sync.sync.model import Dirty, Enterprise, GraphRow, Node, Proposed
 from crewpay_sync.tenants import ensure_login

@@ -9,8 +9,8 @@ from contextlib import closing
 import pytest
 
 from crewpay_sync.database import Target
-from crewpay_sync.importers.queries import query
 from crewpay_sync.settings import ROOT
+from crewpay_sync.statements import query
 from crewpay_sync.tenants import ensure_enterprise, ensure_login, stable_id
 from tests.integration.test_guides import CONSOLE, WRITE, as_run, environment  # noqa: F401  (a fixture)
 
