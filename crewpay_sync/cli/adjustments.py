@@ -7,18 +7,9 @@ from decimal import Decimal
 
 import click
 
-from crewpay_sync.cli.pay import (
-    When,
-    choose_enterprise,
-    chosen_periods,
-    crew_keys,
-    enterprise_option,
-    open_database,
-    parse_amount,
-    parse_when,
-    pay,
-    rows,
-)
+from crewpay_sync.cli.arguments import When, enterprise_option, login_option, parse_amount, parse_when
+from crewpay_sync.cli.chosen import choose_enterprise, chosen_periods, crew_keys, open_database, rows
+from crewpay_sync.cli.pay import pay
 from crewpay_sync.output import CrewPayError, json_option, print_json, print_table
 from crewpay_sync.statements import Statements
 from crewpay_sync.tenants import act_as
@@ -34,7 +25,7 @@ asked = Statements("adjustments").rows
 @click.argument("period", type=parse_when, required=False, metavar="[PERIOD]")
 @click.option("--reason", required=True, metavar="TEXT", help="Why; the statement says it.")
 @enterprise_option
-@click.option("--as", "role", metavar="WHO", help="Act as the enterprise's login <slug>_WHO.")
+@login_option
 @json_option
 def adjust(
     employee: str,
@@ -72,7 +63,7 @@ def adjust(
 @click.option("--withdraw", type=int, metavar="NO", help="Withdraw or deny the adjustment of that number.")
 @click.option("--reason", metavar="TEXT", help="Why; needed to withdraw.")
 @enterprise_option
-@click.option("--as", "role", metavar="WHO", help="Act as the enterprise's login <slug>_WHO.")
+@login_option
 @json_option
 def adjustments(
     period: When | None,

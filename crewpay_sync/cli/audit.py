@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from crewpay_sync.cli.pay import choose_enterprise, open_database
+from crewpay_sync.cli.chosen import choose_enterprise, open_database
 from crewpay_sync.output import FINDINGS, json_option, print_json, say
 from crewpay_sync.statements import Row, Statements
 from crewpay_sync.tenants import act_as

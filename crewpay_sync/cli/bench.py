@@ -7,7 +7,7 @@ from datetime import datetime
 
 import click
 
-from crewpay_sync.cli.imports import steps
+from crewpay_sync.cli.progress import steps
 from crewpay_sync.database import connect
 from crewpay_sync.output import json_option, print_json, print_table
 

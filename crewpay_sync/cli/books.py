@@ -11,26 +11,20 @@ from uuid import UUID
 import click
 import psycopg
 
-from crewpay_sync.cli.pay import (
-    Span,
-    When,
+from crewpay_sync.cli.arguments import Span, When, enterprise_option, login_option, parse_periods, parse_when
+from crewpay_sync.cli.chosen import (
     choose_enterprise,
     chosen_periods,
     crew_keys,
-    enterprise_option,
     one_snapshot,
     open_database,
-    parse_periods,
-    parse_when,
-    pay,
     rows,
-    spinner,
 )
+from crewpay_sync.cli.pay import pay
+from crewpay_sync.cli.progress import spinner
 from crewpay_sync.output import FINDINGS, USAGE, CrewPayError, json_option, print_json, print_table, say
 from crewpay_sync.statements import Row, Statements
 from crewpay_sync.tenants import act_as
-
-login_option = click.option("--as", "role", metavar="WHO", help="Act as the enterprise's login <slug>_WHO.")
 
 asked = Statements("books").rows
 

@@ -14,14 +14,8 @@ import click
 import psycopg
 from psycopg.types.json import Jsonb
 
-from crewpay_sync.cli.pay import (
-    When,
-    choose_enterprise,
-    enterprise_option,
-    open_database,
-    parse_amount,
-    parse_when,
-)
+from crewpay_sync.cli.arguments import When, enterprise_option, parse_amount, parse_when
+from crewpay_sync.cli.chosen import choose_enterprise, open_database
 from crewpay_sync.cli.review import as_option, periods_of
 from crewpay_sync.output import CrewPayError, json_option, print_json, print_table, print_text, say
 from crewpay_sync.statements import Row, Statements

@@ -10,15 +10,9 @@ from uuid import UUID
 import click
 import psycopg
 
-from crewpay_sync.cli.pay import (
-    When,
-    choose_enterprise,
-    enterprise_option,
-    open_database,
-    parse_when,
-    pay,
-    rows,
-)
+from crewpay_sync.cli.arguments import When, enterprise_option, login_option, parse_when
+from crewpay_sync.cli.chosen import choose_enterprise, open_database, rows
+from crewpay_sync.cli.pay import pay
 from crewpay_sync.output import CrewPayError, json_option, print_json, print_table, say
 from crewpay_sync.statements import Row, Statements
 from crewpay_sync.tenants import act_as
@@ -26,7 +20,6 @@ from crewpay_sync.tenants import act_as
 Step = Callable[[psycopg.Connection[Any], Row], Row]
 
 period_argument = click.argument("period", type=parse_when, metavar="PERIOD")
-login_option = click.option("--as", "role", metavar="WHO", help="Act as the enterprise's login <slug>_WHO.")
 
 STATEMENTS = Statements("closing")
 ask = STATEMENTS.row

@@ -13,7 +13,8 @@ import click
 import yaml
 from psycopg.types.json import Jsonb
 
-from crewpay_sync.cli.pay import choose_enterprise, enterprise_option, open_database, parse_month
+from crewpay_sync.cli.arguments import enterprise_option, parse_month
+from crewpay_sync.cli.chosen import choose_enterprise, open_database
 from crewpay_sync.importers.contract import KEYS, PLAIN, load_contract, read_contract
 from crewpay_sync.output import FINDINGS, CrewPayError, json_option, print_json, print_table, say
 from crewpay_sync.statements import Row, Statements

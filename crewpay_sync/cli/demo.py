@@ -15,8 +15,9 @@ from typing import Any
 import click
 import psycopg
 
-from crewpay_sync.cli.imports import steps
-from crewpay_sync.cli.pay import open_database, rows, run_period, spinner
+from crewpay_sync.cli.chosen import open_database, rows
+from crewpay_sync.cli.pay import run_period
+from crewpay_sync.cli.progress import spinner, steps
 from crewpay_sync.cli.review import asked
 from crewpay_sync.importers.contract import load_contract
 from crewpay_sync.output import FINDINGS, json_option, print_json, print_table, say

@@ -10,7 +10,8 @@ from typing import Any, LiteralString, cast
 
 import click
 
-from crewpay_sync.cli.sync import both_sides, enterprise_option, leading
+from crewpay_sync.cli.arguments import enterprise_option
+from crewpay_sync.cli.sync import both_sides, leading
 from crewpay_sync.output import FINDINGS, USAGE, CrewPayError, json_option, print_json, print_table, say
 from crewpay_sync.sync import dump, neo4j
 from crewpay_sync.sync.graph import from_neo4j, graph_target, open_driver

@@ -2,49 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
 
 import click
 
+from crewpay_sync.cli.progress import rows_bar, steps
 from crewpay_sync.database import connect
 from crewpay_sync.output import PARTIAL, USAGE, CrewPayError, json_option, print_json, print_table, say
-
-
-@contextmanager
-def steps(total: int) -> Iterator[Callable[[str], None]]:
-    """A progress bar of named steps when stderr is a terminal; silent otherwise."""
-    if not sys.stderr.isatty() or os.environ.get("CI"):
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("start", total=total)
-
-        def step(name: str) -> None:
-            bar.update(task, advance=1, description=name)
-
-        yield step
-
-
-@contextmanager
-def rows_bar() -> Iterator[Callable[[int], None]]:
-    """A count of rows sent when stderr is a terminal; silent otherwise."""
-    if not sys.stderr.isatty() or os.environ.get("CI"):
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("rows", total=None)
-        yield lambda rows: bar.update(task, advance=rows)
 
 
 @click.group(name="import")

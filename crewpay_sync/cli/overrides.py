@@ -7,23 +7,14 @@ from decimal import Decimal
 
 import click
 
-from crewpay_sync.cli.pay import (
-    When,
-    choose_enterprise,
-    chosen_periods,
-    crew_keys,
-    enterprise_option,
-    open_database,
-    parse_amount,
-    parse_when,
-    pay,
-)
+from crewpay_sync.cli.arguments import When, enterprise_option, login_option, parse_amount, parse_when
+from crewpay_sync.cli.chosen import choose_enterprise, chosen_periods, crew_keys, open_database
+from crewpay_sync.cli.pay import pay
 from crewpay_sync.output import CrewPayError, json_option, print_json, print_table
 from crewpay_sync.statements import Statements
 from crewpay_sync.tenants import act_as
 
 COMPONENTS = ["flight_pay", "overtime", "per_diem", "premium", "delay_pay", "guarantee"]
-login_option = click.option("--as", "role", metavar="WHO", help="Act as the enterprise's login <slug>_WHO.")
 
 asked = Statements("overrides").rows
 

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from contextlib import closing
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 import click
 import psycopg
 
+from crewpay_sync.cli.arguments import When, enterprise_option, parse_month, parse_when
+from crewpay_sync.cli.chosen import (
+    choose_enterprise,
+    chosen_periods,
+    crew_keys,
+    one_snapshot,
+    open_database,
+    rows,
+)
+from crewpay_sync.cli.progress import spinner
 from crewpay_sync.database import connect
 from crewpay_sync.output import (
     FINDINGS,
     REFUSED,
-    USAGE,
     CrewPayError,
     json_option,
     print_json,
@@ -28,191 +33,10 @@ from crewpay_sync.output import (
     say,
 )
 from crewpay_sync.pay_workers import run_on_workers
-from crewpay_sync.statements import Row, Statements
+from crewpay_sync.statements import Row
 from crewpay_sync.tenants import act_as
 
 FIRST_FINDINGS = 10
-
-
-@dataclass(frozen=True)
-class When:
-    """What a PERIOD on the command line means: a whole month, or the period around one day."""
-
-    day: date
-    whole_month: bool
-
-    def covers(self, period: Row) -> bool:
-        if self.whole_month:
-            return bool(period["month"] == self.day)
-        return bool(period["start_date"] <= self.day <= period["end_date"])
-
-    def __str__(self) -> str:
-        return f"{self.day:%Y-%m}" if self.whole_month else self.day.isoformat()
-
-
-def parse_when(text: str) -> When:
-    """2013-01 is a month, 2013-01-16 a day."""
-    for pattern, whole_month in (("%Y-%m", True), ("%Y-%m-%d", False)):
-        try:
-            return When(datetime.strptime(text, pattern).date(), whole_month)
-        except ValueError:
-            continue
-    raise click.BadParameter(f"{text!r} is neither a month (2013-01) nor a day (2013-01-16)")
-
-
-@dataclass(frozen=True)
-class Span:
-    """What PERIOD means where several may be named: all periods from one month or day to another."""
-
-    first: When
-    last: When
-
-    def covers(self, period: Row) -> bool:
-        month = period["month"] or period["contract_month"]
-        return bool(
-            (month if self.first.whole_month else period["end_date"]) >= self.first.day
-            and (month if self.last.whole_month else period["start_date"]) <= self.last.day
-        )
-
-    def __str__(self) -> str:
-        return str(self.first) if self.first == self.last else f"{self.first}..{self.last}"
-
-
-def parse_periods(text: str) -> Span:
-    """2013-01, 2013-01-16, or from one to another: 2013-01..2013-12."""
-    first, dots, last = text.partition("..")
-    span = Span(parse_when(first), parse_when(last if dots else first))
-    if span.last.day < span.first.day:
-        raise click.BadParameter(f"{text!r} ends before it begins")
-    return span
-
-
-def parse_month(text: str) -> When:
-    """2013-01; a statement is of a month, with all its periods."""
-    when = parse_when(text)
-    if not when.whole_month:
-        raise click.BadParameter(f"{text!r} is a day: give the month, {when.day:%Y-%m}")
-    return when
-
-
-def parse_amount(text: str) -> Decimal:
-    """12.34, or -12.34: what is taken back."""
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise click.BadParameter(f"{text!r} is not an amount: write 12.34 or -12.34") from None
-
-
-@contextmanager
-def spinner(label: str) -> Iterator[None]:
-    """A spinner with the time spent so far when stderr is a terminal; silent otherwise."""
-    if not sys.stderr.isatty() or os.environ.get("CI"):
-        yield
-        return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        bar.add_task(label, total=None)
-        yield
-
-
-rows = Statements("pay").rows
-
-
-def open_database() -> psycopg.Connection[Any]:
-    """An operator's or principal's connection to a deployed database; CP905 when it is not deployed."""
-    conn = connect(direct=True, autocommit=True)
-    if not rows(conn, "deployed")[0]["deployed"]:
-        conn.close()
-        raise CrewPayError(
-            "CP905", "CrewPay is not deployed in this database", hint="Deploy it: crewpay db deploy"
-        )
-    return conn
-
-
-def open_worker() -> psycopg.Connection[Any]:
-    """One more connection to the same database, for a worker of a run."""
-    return connect(direct=True, autocommit=True, application_name="crewpay pay worker")
-
-
-def choose_enterprise(conn: psycopg.Connection[Any], slug: str | None) -> str:
-    """The enterprise asked for; without one, the only one there is. CP920 otherwise."""
-    known = [row["slug"] for row in rows(conn, "enterprises")]
-    if slug is not None:
-        if slug not in known:
-            raise CrewPayError(
-                "CP920", f"there is no enterprise {slug}", detail=f"There are: {', '.join(known) or 'none'}.",
-                hint="Take one of them, or import something: crewpay import nycflights",
-            )  # fmt: skip
-        return slug
-    if len(known) == 1:
-        return str(known[0])
-    if not known:
-        raise CrewPayError(
-            "CP920", "there is no enterprise yet", hint="Import a month of flights: crewpay import nycflights"
-        )
-    raise CrewPayError(
-        "CP920", "which enterprise?", detail=f"There are {len(known)}: {', '.join(known)}.",
-        hint=f"Say which, for example: --enterprise {known[0]}", exit_code=USAGE,
-    )  # fmt: skip
-
-
-def chosen_periods(conn: psycopg.Connection[Any], when: When | None) -> list[Row]:
-    """The periods to compute, first to last: those of the month or day asked for, else the newest open one.
-
-    Of a month the periods that are no longer open are left as they are, unless none is open: then the
-    database says why it refuses.
-    """
-    known = rows(conn, "periods")
-    if when is None:
-        is_open = [p for p in known if p["status"] == "OPEN"]
-        if not is_open:
-            raise CrewPayError("CP214", "no pay period is open", hint="List them: crewpay pay periods")
-        return is_open[-1:]
-    found = [p for p in known if when.covers(p)]
-    if not found:
-        last = ", ".join(f"{p['start_date']} to {p['end_date']}" for p in known[-6:])
-        raise CrewPayError(
-            "CP214", f"there is no pay period in {when}",
-            detail=f"The newest: {last}." if last else "There is none at all.", hint="List them: crewpay pay periods",
-        )  # fmt: skip
-    can_run = [p for p in found if p["status"] in ("OPEN", "PROCESSING")]
-    for period in found if can_run else []:
-        if period not in can_run:
-            say(f"{period['start_date']} to {period['end_date']} is {period['status']}: left as it is")
-    return can_run or found
-
-
-def crew_keys(conn: psycopg.Connection[Any], employees: Sequence[str]) -> list[UUID] | None:
-    """Keys of crew members by employee number; null means everybody. CP106 when one is unknown."""
-    if not employees:
-        return None
-    found = rows(conn, "crew_ids", {"employees": list(employees)})
-    missing = [row["employee_id"] for row in found if row["id"] is None]
-    if missing:
-        raise CrewPayError(
-            "CP106", f"unknown crew member: {', '.join(missing)}",
-            hint="Give employee numbers: select employee_id from crew.crew_members.",
-        )  # fmt: skip
-    return [row["id"] for row in found]
-
-
-@contextmanager
-def one_snapshot(conn: psycopg.Connection[Any]) -> Iterator[None]:
-    """A transaction that reads every fact as of one moment; CP210 when another run got in between."""
-    conn.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
-    try:
-        with conn.transaction():
-            yield
-    except psycopg.errors.SerializationFailure as error:
-        raise CrewPayError(
-            "CP210", "another run of this pay period finished in between", hint="Run again."
-        ) from error
-    finally:
-        if not conn.closed:
-            conn.set_isolation_level(None)
 
 
 def run_on_one_snapshot(
@@ -223,6 +47,11 @@ def run_on_one_snapshot(
         if refresh:
             return rows(conn, "refresh", {"period": period})[0]
         return rows(conn, "run", {"period": period, "crew": crew})[0]
+
+
+def open_worker() -> psycopg.Connection[Any]:
+    """One more connection to the same database, for a worker of a run."""
+    return connect(direct=True, autocommit=True, application_name="crewpay pay worker")
 
 
 def run_period(
@@ -266,11 +95,6 @@ def print_findings(summary: Row, say_line: Any = click.echo) -> None:
         say_line(f"{code}: {hint}")
     if summary["findings"] > len(first):
         say_line(f"{summary['findings'] - len(first)} more: pay.run_findings, run_id {summary['run_id']}")
-
-
-enterprise_option = click.option(
-    "--enterprise", metavar="SLUG", help="Enterprise.  [default: the only one there is]"
-)
 
 
 @click.group()

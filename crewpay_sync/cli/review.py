@@ -12,18 +12,9 @@ from uuid import UUID
 import click
 import psycopg
 
-from crewpay_sync.cli.imports import rows_bar
-from crewpay_sync.cli.pay import (
-    When,
-    choose_enterprise,
-    crew_keys,
-    enterprise_option,
-    open_database,
-    parse_amount,
-    parse_when,
-    rows,
-    spinner,
-)
+from crewpay_sync.cli.arguments import When, enterprise_option, parse_amount, parse_when
+from crewpay_sync.cli.chosen import choose_enterprise, crew_keys, open_database, rows
+from crewpay_sync.cli.progress import rows_bar, spinner
 from crewpay_sync.output import FINDINGS, PARTIAL, CrewPayError, json_option, print_json, print_table, say
 from crewpay_sync.statements import Row, Statements
 from crewpay_sync.tenants import act_as

@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 import click
 
+from crewpay_sync.cli.arguments import enterprise_option
 from crewpay_sync.database import direct_target
 from crewpay_sync.output import FINDINGS, CrewPayError, json_option, print_json, print_table, say
 from crewpay_sync.settings import settings
@@ -26,8 +27,6 @@ from crewpay_sync.sync.lane import Lane
 from crewpay_sync.sync.model import Enterprise, EntityName
 from crewpay_sync.sync.reconcile import Difference
 from crewpay_sync.sync.store import Store, open_session
-
-enterprise_option = click.option("--enterprise", help="Slug of the enterprise, where there are several.")
 
 
 def export_folder() -> Path:

@@ -14,14 +14,10 @@ import click
 import psycopg
 from psycopg.types.json import Jsonb, set_json_loads
 
+from crewpay_sync.cli.arguments import enterprise_option, parse_month
+from crewpay_sync.cli.chosen import choose_enterprise, open_database
 from crewpay_sync.cli.contract import contract, file_argument, rows
-from crewpay_sync.cli.pay import (
-    choose_enterprise,
-    enterprise_option,
-    open_database,
-    parse_month,
-    spinner,
-)
+from crewpay_sync.cli.progress import spinner
 from crewpay_sync.importers.contract import read_contract
 from crewpay_sync.output import CrewPayError, json_option, print_json, print_table, say
 from crewpay_sync.statements import Row

@@ -236,7 +236,7 @@ def test_periods_are_made(crewpay: Crewpay, database: Target) -> None:
 @pytest.mark.usefixtures("demo")
 def test_a_principal_acts_as_itself(database: Target) -> None:
     """The commands as a captain's own session: the own statement, nobody else's, and no run."""
-    from crewpay_sync.cli.pay import choose_enterprise, rows
+    from crewpay_sync.cli.chosen import choose_enterprise, rows
     from crewpay_sync.tenants import act_as
 
     with closing(database.connect(autocommit=True)) as conn:
