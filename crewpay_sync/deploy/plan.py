@@ -113,6 +113,16 @@ def _cluster_lag(conn: psycopg.Connection[Any], tree: Tree, recorded: dict[str, 
     )
     if cron:
         lag.add("cluster/extensions.sql")
+    # A dump read into a database of another making brings the bookkeeping along, but no settings and no grants of the database.
+    bare = _rows(
+        conn,
+        "select 1 from pg_database as d where d.datname = current_database()"
+        " and (d.datdba::regrole::text <> 'crewpay_owner' or has_database_privilege('public', d.oid, 'temporary')"
+        " or not exists (select from pg_db_role_setting as s, unnest(s.setconfig) as x (setting)"
+        " where s.setdatabase = d.oid and s.setrole = 0 and x.setting like 'search_path=%'))",
+    )
+    if bare:
+        lag.add("cluster/database.sql")
     return [path for path in CLUSTER_FILES if path in lag]
 
 

@@ -158,6 +158,26 @@ def test_jobs_that_cannot_be_paused_hide_no_failure(small: Tree, empty_database:
     runner.deploy(empty_database, small)
 
 
+def test_settings_and_grants_of_the_database_are_made_again(small: Tree, empty_database: Target) -> None:
+    """A dump that is read into a database made by hand has the bookkeeping, and the database nothing else."""
+    runner.deploy(empty_database, small)
+    name = empty_database.dbname
+    for damage in (
+        f'alter database "{name}" reset all',
+        f'grant temporary on database "{name}" to public',
+        f'alter database "{name}" owner to postgres',
+    ):
+        assert runner.plan(empty_database, small).lag() == []
+        with closing(empty_database.connect(autocommit=True)) as conn:
+            conn.execute(damage)
+        assert runner.plan(empty_database, small).lag() == ["sql/cluster/database.sql is not applied"]
+        assert runner.deploy(empty_database, small).cluster == ["cluster/database.sql"]
+    with closing(empty_database.connect(autocommit=True)) as conn:
+        path = conn.execute("show search_path").fetchone()
+    assert path
+    assert path[0].startswith("crew, pay")
+
+
 def test_an_edited_migration_is_refused(small: Tree, empty_database: Target) -> None:
     runner.deploy(empty_database, small)
     write(small.root, "migrations/0001.shop.sql", FIRST + "-- edited\n")
