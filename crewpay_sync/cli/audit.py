@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from crewpay_sync.cli.arguments import enterprise_option
 from crewpay_sync.cli.chosen import choose_enterprise, open_database
 from crewpay_sync.output import FINDINGS, json_option, print_json, say
 from crewpay_sync.statements import Row, Statements
@@ -57,9 +58,6 @@ def story(entry: Row) -> list[str]:
     return lines
 
 
-enterprise_option = click.option("--enterprise", help="Slug of the enterprise, where there are several.")
-
-
 @click.group()
 def audit() -> None:
     """What happened to a row, and what it was."""
@@ -92,11 +90,14 @@ def history(table: str, key: str, alone: bool, enterprise: str | None, as_json: 
 @audit.command("row")
 @click.argument("table")
 @click.argument("key", metavar="ID")
-@click.argument("time", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]))  # fmt: skip
+@click.argument("time", metavar="TIME", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]))  # fmt: skip
 @enterprise_option
 @json_option
 def as_of(table: str, key: str, time: datetime, enterprise: str | None, as_json: bool) -> None:
-    """A row as it was at a time (UTC). Exit code 1: it did not exist."""
+    """A row as it was at TIME (UTC): 2026-07-01, or 2026-07-01T09:30:00.
+
+    Exit code 1: it did not exist.
+    """
     values = {"table": table, "id": key, "time": time.replace(tzinfo=UTC)}
     with closing(open_database()) as conn, act_as(conn, choose_enterprise(conn, enterprise), "admin"):
         row = rows(conn, "as_of", values)[0]["row"]

@@ -183,14 +183,18 @@ def pay_command(number: str, enterprise: str | None, role: str, as_json: bool) -
 @click.option("--ask", "reason", metavar="REASON", help="Ask for its release, for this reason; the next step is another person's.")  # fmt: skip
 @click.option("--approve", is_flag=True, help="Release it, as somebody who neither asked nor decided it.")
 @enterprise_option
-@as_option
+@click.option("--as", "role", metavar="WHO", help="Act as the enterprise's login <slug>_WHO.")
 @json_option
 def release(
-    number: str, reason: str | None, approve: bool, enterprise: str | None, role: str, as_json: bool
+    number: str, reason: str | None, approve: bool, enterprise: str | None, role: str | None, as_json: bool
 ) -> None:
-    """Have the payment of CLAIM released, where it is above the limit of one person; then crewpay claims pay."""
+    """Have the payment of CLAIM released, where it is above the limit of one person; then crewpay claims pay.
+
+    Asking acts as the payroll login of the enterprise, --approve as its administrator's.
+    """
     if (reason is None) != approve:
         raise click.UsageError("give --ask REASON, or --approve")
+    role = role or ("admin" if approve else "payroll")
     run("release" if approve else "ask_release", number, enterprise, role, as_json, reason=reason)
 
 

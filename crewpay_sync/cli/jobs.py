@@ -64,7 +64,11 @@ def run_command(names: tuple[str, ...], due: bool, as_json: bool) -> None:
     if bool(names) == due:
         raise click.UsageError("name jobs, or say --due")
     done: list[dict[str, Any]] = []
+    refused: list[str] = []
     with closing(connect(direct=True, autocommit=True)) as conn:
+        conn.add_notice_handler(
+            lambda told: refused.append(told.message_primary or "") if told.sqlstate == "CP332" else None
+        )
         for name in names:
             if not _rows(conn, "known", (name,)):
                 raise CrewPayError(
@@ -73,6 +77,7 @@ def run_command(names: tuple[str, ...], due: bool, as_json: bool) -> None:
         chosen = names or tuple(row["name"] for row in _rows(conn, "due"))
         scheduler(conn)
         for name in chosen:
+            refused.clear()
             try:
                 conn.execute(query("jobs", "run"), (name,))
             except psycopg.Error as error:
@@ -81,9 +86,12 @@ def run_command(names: tuple[str, ...], due: bool, as_json: bool) -> None:
                 if not as_json:
                     print_error(failure)
             else:
-                done.append({"job": name, "state": "done", "code": None, "error": None})
+                code, why = ("CP332", "; ".join(refused)) if refused else (None, None)
+                done.append(
+                    {"job": name, "state": "not started" if why else "done", "code": code, "error": why}
+                )
                 if not as_json:
-                    say(f"{name}: done")
+                    say(f"{name}: {f'not started: {why}' if why else 'done'}")
     failed = any(row["state"] == "failed" for row in done)
     if as_json:
         print_json(done, status="findings" if failed else "ok")

@@ -167,7 +167,7 @@ def resolve(number: int, reason: str, status: str, enterprise: str | None, role:
 @click.option(
     "--batch", type=click.UUID, metavar="ID", help="Compare an import made before, instead of a file."
 )
-@click.option("--tolerance", type=parse_amount, default="0.01", show_default=True, help="Amounts that differ by no more are equal.")  # fmt: skip
+@click.option("--tolerance", type=parse_amount, metavar="AMOUNT", default="0.01", show_default=True, help="Amounts that differ by no more are equal.")  # fmt: skip
 @click.option("--rollup", is_flag=True, help="Rolled up to every level instead of line by line.")
 @enterprise_option
 @json_option

@@ -116,7 +116,9 @@ def sync() -> None:
 
 @sync.command()
 @click.option("--once", is_flag=True, help="Work off what waits, read what was curated, and end.")
-@click.option("--enterprise", "only", multiple=True, help="Only this enterprise; may be repeated.")
+@click.option(
+    "--enterprise", "only", multiple=True, metavar="SLUG", help="Only this enterprise; may be repeated."
+)
 @click.option("--verbose", is_flag=True, help="Say more on stderr.")
 def run(once: bool, only: tuple[str, ...], verbose: bool) -> None:
     """Run the daemon until SIGTERM.

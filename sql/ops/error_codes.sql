@@ -52,6 +52,7 @@ values
   ('CP320', 'rates and contract of an airline that pays by them change by two people', 'Ask: pay.request_rates(), rules.request_contract(); another person applies it: pay.approve_rate_change().'),
   ('CP330', 'no such job', 'List them: crewpay jobs list.'),
   ('CP331', 'a job failed', 'See ops.job_runs; the alert clears when it succeeds.'),
+  ('CP332', 'a job was not started', 'Jobs are paused (crewpay jobs resume), or a run of it is going on.'),
   ('CP340', 'a text needs a value', 'Give all values that the template names.'),
   ('CP341', 'no text for that event', 'Events and their texts: notify.templates.'),
   ('CP342', 'a notification about nothing', 'It is about a row that can be looked up: see notify.entity_table().'),

@@ -122,7 +122,9 @@ begin
       message = format('there is no job %s', p_name),
       hint = 'List them: crewpay jobs list.';
   elsif ops.jobs_paused_until() is not null then
-    raise notice 'jobs are paused until %', ops.jobs_paused_until();
+    raise notice using
+      errcode = 'CP332',
+      message = format('jobs are paused until %s', to_char(ops.jobs_paused_until() at time zone 'UTC', 'YYYY-MM-DD HH24:MI UTC'));
     return;
   end if;
   v_enterprises := case when v_job.per_enterprise then array(select e from auth.enterprises() as e order by e) else array[null::uuid] end;
@@ -131,7 +133,12 @@ begin
     perform pg_catalog.set_config('app.current_enterprise_id', coalesce(v_enterprise::text, ''), true);
     v_run := ops.begin_job(p_name, v_enterprise);
     commit;
-    continue when v_run is null;
+    if v_run is null then
+      raise notice using
+        errcode = 'CP332',
+        message = format('a run of %s is going on', p_name);
+      continue;
+    end if;
     v_code := null;
     v_result := null;
     perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
@@ -157,7 +164,7 @@ revoke all on procedure ops.run_job(text) from public;
 grant execute on procedure ops.run_job(text) to crewpay_jobs;
 comment on procedure ops.run_job(text) is
   'Runs a job of the catalogue now, unless jobs are paused or a run of it is going on; each run is a row of ops.job_runs. Outside a transaction block.
-p_name: job. Errors: CP330 unknown job, CP331 it failed, 42501 not the scheduler.';
+p_name: job. Errors: CP330 unknown job, CP331 it failed, 42501 not the scheduler; as a notice CP332: it was not started.';
 
 -- Late: due, and nothing began. Long: began, and doesn't end. Lost: the session died. Missing: the scheduler doesn't know it.
 drop view if exists ops.job_status;

@@ -113,6 +113,19 @@ def test_in_part_appealed_released_and_paid(run: Command, month: Month, tmp_path
     assert number in [c["claim"] for c in third]
 
 
+def test_above_the_limit_an_administrator_releases(run: Command, month: Month) -> None:
+    """Nobody has to say as whom: who asks is payroll, who releases isn't."""
+    month.call("admin", "select platform.put_config('pay.adjustment_limit', '50')")
+    number = submit(run, "fa", 60, "GUARANTEE")
+    assert run("claims", "review", number).returncode == 0
+    decided = data(run("claims", "decide", number, "PARTIAL_APPROVE", "--line", "1=55", "--json"))
+    assert decided[0]["payment"] == "PENDING"
+    assert data(run("claims", "release", number, "--ask", "as decided", "--json"))[0]["state"] == "PENDING"
+    assert "CP310" in run("claims", "release", number, "--approve", "--as", "payroll").stderr
+    assert data(run("claims", "release", number, "--approve", "--json"))[0]["state"] == "APPROVED"
+    assert data(run("claims", "pay", number, "--json"))[0]["payment"] == "PROCESSING"
+
+
 def test_checks_as_they_are_in_force(run: Command, month: Month) -> None:
     month.call("admin", "select platform.put_config('review.check.overpayment', '{\"enabled\": false, \"min_amount\": 5, \"severity\": \"HIGH\"}')")  # fmt: skip
     found = {c["check"]: c for c in data(run("review", "checks", "--json", "--as", "agent"))}

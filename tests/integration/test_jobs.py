@@ -148,6 +148,12 @@ def test_run_by_hand(database: Target, conn: psycopg.Connection[Any]) -> None:
             ("SUCCEEDED", "42"),
             ("FAILED", "division by zero"),
         ]
+        # What isn't started isn't called done.
+        conn.execute("insert into ops.job_runs (job_name) values ('hand')")
+        again = json.loads(crewpay(database, "jobs", "run", "hand", "--json").stdout)["data"]
+        assert again == [
+            {"job": "hand", "state": "not started", "code": "CP332", "error": "a run of hand is going on"}
+        ]
     finally:
         conn.execute("delete from ops.jobs where name = 'hand'")
 
@@ -196,7 +202,9 @@ def test_pause(database: Target, conn: psycopg.Connection[Any], tree: Tree) -> N
     )
     try:
         assert crewpay(database, "jobs", "pause", "--reason", "test").returncode == 0
-        assert crewpay(database, "jobs", "run", "paused").returncode == 0
+        done = crewpay(database, "jobs", "run", "paused")
+        assert done.returncode == 0
+        assert "paused: not started: jobs are paused until " in done.stderr
         count = "select count(*) from ops.job_runs where job_name = 'paused'"
         assert conn.execute(count).fetchone() == (0,)
         assert crewpay(database, "jobs", "resume").returncode == 0
