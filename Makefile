@@ -49,7 +49,8 @@ bench: setup ## Measure beside what was promised; ARGS="--size 10000" for more
 
 docs: setup ## Generate the SQL reference, and what the guides show
 	@$(BIN)/crewpay docs sql --write
-	@CREWPAY_WRITE_GUIDES=1 $(BIN)/pytest tests/integration/test_guides.py
+	@CREWPAY_WRITE_GUIDES=1 $(BIN)/pytest tests/integration/test_guides.py tests/integration/test_tutorial.py \
+	  tests/integration/test_back_pay_guide.py tests/integration/test_avelo_guide.py
 
 stop: ## Stop the private cluster, Neo4j and its daemon
 	@.dev/sync stop

@@ -4,7 +4,7 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # .env counts where the environment itself says nothing.
 if [ -f "$ROOT/.env" ]; then
-  for name in DATABASE_URL CREWPAY_HOME CREWPAY_PORT NEO4J_URI CREWPAY_NEO4J_HOME CREWPAY_NEO4J_PORT; do
+  for name in DATABASE_URL CREWPAY_HOME CREWPAY_PORT NEO4J_URI CREWPAY_NEO4J_HOME CREWPAY_NEO4J_PORT CREWPAY_GRAPH_EXPORTS; do
     [ -n "${!name:-}" ] && continue
     value=$(sed -n "s/^\\(export \\)\\?$name=//p" "$ROOT/.env" | tail -n 1)
     value=${value#[\"\']} value=${value%[\"\']}

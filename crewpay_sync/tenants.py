@@ -53,7 +53,9 @@ def enterprise_id(conn: psycopg.Connection[Any], slug: str) -> UUID:
     """The key of an enterprise; CP920 when there is none of that slug."""
     row = conn.execute(query("tenants", "enterprise_id"), (slug,)).fetchone()
     if row is None:
-        raise CrewPayError("CP920", f"there is no enterprise {slug}", hint="Import something into it first.")
+        raise CrewPayError(
+            "CP920", f"there is no enterprise {slug}", hint="Make it first, as docs/import.md says."
+        )
     found: UUID = row["id"] if isinstance(row, dict) else row[0]
     return found
 

@@ -88,6 +88,23 @@ def avelo(as_json: bool) -> None:
     say(f"next: crewpay psql --as {logins[0]}")
 
 
+@imports.command()
+@json_option
+def airports(as_json: bool) -> None:
+    """Airports of the world with their time zones, which flights and crew refer to.
+
+    The other sources bring them along; CSV files need them first. Needs an operator's connection.
+    """
+    from crewpay_sync.importers.airports import load_airports
+
+    with closing(connect(direct=True)) as conn, conn.transaction():
+        changed = load_airports(conn)
+    if as_json:
+        print_json({"added_or_changed": changed})
+    else:
+        say(f"{changed} airports added or changed")
+
+
 def _register(kind: str, what: str) -> None:
     """`crewpay import KIND FILE --enterprise SLUG`."""
 

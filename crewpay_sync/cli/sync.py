@@ -16,7 +16,7 @@ import click
 
 from crewpay_sync.cli.arguments import enterprise_option
 from crewpay_sync.database import direct_target
-from crewpay_sync.output import FINDINGS, CrewPayError, json_option, print_json, print_table, say
+from crewpay_sync.output import FINDINGS, USAGE, CrewPayError, json_option, print_json, print_table, say
 from crewpay_sync.settings import settings
 from crewpay_sync.statements import Statements, query
 from crewpay_sync.sync import neo4j
@@ -42,6 +42,7 @@ def one_enterprise(store: Store, slug: str | None) -> Enterprise:
             "CP920",
             "several enterprises are synchronised",
             hint=f"Name one with --enterprise: {', '.join(e.slug for e in found)}.",
+            exit_code=USAGE,
         )
     return found[0]
 

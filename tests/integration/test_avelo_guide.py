@@ -1,4 +1,4 @@
-"""The query guide shows what its queries give. CREWPAY_WRITE_GUIDE=1 writes the outputs into it instead of comparing."""
+"""The query guide shows what its queries give. CREWPAY_WRITE_GUIDES=1 writes the outputs into it instead."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_guide_shows_what_its_queries_give(sample: Target) -> None:
     text = GUIDE.read_text(encoding="utf-8")
     queries = list(QUERY.finditer(text))
     assert len(queries) >= 12
-    if os.environ.get("CREWPAY_WRITE_GUIDE"):
+    if os.environ.get("CREWPAY_WRITE_GUIDES"):
 
         def filled(match: re.Match[str]) -> str:
             login, plan, statement, _ = match.groups()
