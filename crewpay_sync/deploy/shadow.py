@@ -11,19 +11,18 @@ from contextlib import closing
 
 from crewpay_sync.database import Target
 from crewpay_sync.deploy import scratch
+from crewpay_sync.deploy.runner import run_cluster_file
 from crewpay_sync.deploy.source import Tree
 from crewpay_sync.output import CONNECTION, CrewPayError
 from crewpay_sync.settings import settings
 
 _HEADER = re.compile(r"^-- Name: (.*?); Type: (.*?); Schema: (.*?); Owner: (.*)$", re.MULTILINE)
+_PARTITION = re.compile(r"^ALTER TABLE ONLY \S+ ATTACH PARTITION \w+\.(\w+) ", re.MULTILINE)
 _NOISE = re.compile(r"^(\\(un)?restrict .*|SET .*|SELECT pg_catalog\.set_config.*|--.*|\s*)$")
 
 
-def schema_dump(target: Target) -> dict[str, str]:
-    """The definition of every object that deploy makes: "TYPE schema.name" -> SQL, independent of order.
-
-    Partitions and what hangs on them are left out: which of them exist depends on the day.
-    """
+def _dump(target: Target) -> str:
+    """What pg_dump writes of the schemas that deploy makes."""
     if not shutil.which("pg_dump"):
         raise CrewPayError(
             "CP905", "pg_dump is missing", hint="Install postgresql-client-15.", exit_code=CONNECTION
@@ -35,11 +34,8 @@ def schema_dump(target: Target) -> dict[str, str]:
                 "select nspname from pg_namespace where nspowner = 'crewpay_owner'::regrole and nspname <> 'yoyo'"
             ).fetchall()
         ]
-        partitions = {
-            row[0] for row in conn.execute("select relname from pg_class where relispartition").fetchall()
-        }
     if not schemas:
-        return {}
+        return ""
     conninfo, environment = target.for_programs()
     done = subprocess.run(
         ["pg_dump", "--schema-only", "-d", conninfo, *(f"--schema={name}" for name in schemas)],
@@ -49,18 +45,32 @@ def schema_dump(target: Target) -> dict[str, str]:
         raise CrewPayError(
             "CP909", f"pg_dump failed on {target}", detail=done.stderr.strip().splitlines()[-1]
         )
+    return done.stdout
+
+
+def _objects(dump: str) -> dict[str, str]:
+    """The definition of every object that deploy makes: "TYPE schema.name" -> SQL, independent of order.
+
+    Partitions and what hangs on them are left out: which of them exist depends on the day.
+    """
+    partitions = set(_PARTITION.findall(dump))
     objects: dict[str, str] = {}
-    headers = list(_HEADER.finditer(done.stdout))
+    headers = list(_HEADER.finditer(dump))
     for header, following in zip(headers, [*headers[1:], None], strict=True):
         if partitions.intersection(re.findall(r"\w+", header[1])):
             continue
-        body = done.stdout[header.end() : following.start() if following else len(done.stdout)]
+        body = dump[header.end() : following.start() if following else len(dump)]
         lines = [line for line in body.splitlines() if not _NOISE.match(line)]
         if header[2] in {"ACL", "DEFAULT ACL"}:
             lines.sort()
         key = f"{header[2]} {header[3]}.{header[1]}"
         objects[key] = "\n".join([*filter(None, [objects.get(key)]), f"owner {header[4]}", *lines])
     return objects
+
+
+def schema_dump(target: Target) -> dict[str, str]:
+    """The objects of a database."""
+    return _objects(_dump(target))
 
 
 def compare(ours: dict[str, str], fresh: dict[str, str]) -> list[str]:
@@ -94,6 +104,19 @@ def _same_database(target: Target, shadow: Target) -> bool:
     return seen is not None and seen[0] == shadow.dbname
 
 
+def _read_back(dump: str, shadow: Target, tree: Tree) -> dict[str, str]:
+    """The objects of a dump that was read into an empty database and written again; nothing where it can't be read."""
+    made = scratch.create(shadow, shadow.dbname)
+    with closing(made.connect(autocommit=True)) as conn:
+        run_cluster_file(conn, tree, "cluster/extensions.sql")
+    conninfo, environment = made.for_programs()
+    done = subprocess.run(
+        ["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-d", conninfo],
+        input=dump, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return _objects(_dump(made)) if done.returncode == 0 else {}
+
+
 def differences(target: Target, tree: Tree | None = None) -> list[str]:
     """Compares the database with one built afresh (SHADOW_DATABASE_URL, or a database of its own beside it)."""
     tree = tree or Tree()
@@ -108,6 +131,14 @@ def differences(target: Target, tree: Tree | None = None) -> list[str]:
             exit_code=CONNECTION,
         )
     try:
-        return compare(schema_dump(target), schema_dump(scratch.build(shadow, shadow.dbname, tree)))
+        ours, fresh = _dump(target), _dump(scratch.build(shadow, shadow.dbname, tree))
+        found = compare(_objects(ours), _objects(fresh))
+        # PostgreSQL writes some expressions with other parentheses once they were read from a dump: after a restore both
+        # sides are compared as read back.
+        if found:
+            ours_again, fresh_again = (_read_back(dump, shadow, tree) for dump in (ours, fresh))
+            if ours_again and fresh_again:
+                return compare(ours_again, fresh_again)
+        return found
     finally:
         scratch.drop(shadow, shadow.dbname)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from crewpay_sync.database import Target
-from crewpay_sync.deploy import runner, shadow
+from crewpay_sync.deploy import runner, scratch, shadow
 from crewpay_sync.deploy.shadow import differences
 from crewpay_sync.deploy.source import Tree
 from crewpay_sync.output import CrewPayError
@@ -277,7 +277,7 @@ import os, signal, sys
 from pathlib import Path
 from yoyo.backends.base import DatabaseBackend
 from crewpay_sync.database import Target
-from crewpay_sync.deploy import runner, shadow
+from crewpay_sync.deploy import runner, scratch, shadow
 from crewpay_sync.deploy.shadow import differences
 from crewpay_sync.deploy.source import Tree
 
@@ -390,6 +390,33 @@ def test_what_is_not_in_the_tree_is_found_by_the_shadow(small: Tree, empty_datab
         "only in this database",
     ]
     assert any("shop.stray" in line for line in found)
+
+
+def test_a_restored_database_equals_a_fresh_one(small: Tree, empty_database: Target) -> None:
+    """PostgreSQL writes a condition otherwise once it was read from a dump; the settings of the database come with a deploy."""
+    add_migration(
+        small,
+        "0002.ranges",
+        "alter table shop.items add constraint ranges check (id between 0 and 9 and id not between 4 and 5 and name between 'a' and 'z');\n",
+        "alter table shop.items drop constraint ranges;\n",
+    )
+    runner.deploy(empty_database, small)
+    conninfo, environment = empty_database.for_programs()
+    dump = subprocess.run(
+        ["pg_dump", "-d", conninfo], env=environment, capture_output=True, text=True, check=True
+    )
+    scratch.create(empty_database, empty_database.dbname)
+    subprocess.run(
+        ["psql", "-Xqd", conninfo], input=dump.stdout, env=environment, capture_output=True, text=True, check=True
+    )  # fmt: skip
+    assert runner.deploy(empty_database, small).cluster == ["cluster/database.sql"]
+    assert differences(empty_database, small) == []
+    with closing(empty_database.connect(autocommit=True)) as conn:
+        conn.execute("alter table shop.items drop constraint ranges")
+        conn.execute("alter table shop.items add constraint ranges check (id between 0 and 9)")
+    assert [line.split(": ")[:2] for line in differences(empty_database, small)] == [
+        ["differs", "TABLE shop.items"]
+    ]
 
 
 def test_the_shadow_is_never_the_database_itself(
