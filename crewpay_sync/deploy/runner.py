@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -337,8 +338,10 @@ def deploy(
     return result
 
 
-def _pause_jobs(conn: psycopg.Connection[Any], duration: str, say: Say) -> bool:
-    """Scheduled jobs don't start while we work; a deploy that dies is waited out.
+def _pause_jobs(
+    conn: psycopg.Connection[Any], until: datetime | None, say: Say, *, end: bool = False
+) -> bool:
+    """Scheduled jobs don't start while we work, nor before an operator's own pause is over; a deploy that dies is waited out.
 
     False where the database can't: it is new, or an earlier deploy ended between its migrations and sql/ and functions are behind their tables.
     """
@@ -346,11 +349,25 @@ def _pause_jobs(conn: psycopg.Connection[Any], duration: str, say: Say) -> bool:
     if not (row and row[0]):
         return False
     try:
-        conn.execute("select ops.pause_jobs(%s::interval, 'deploy')", (duration,))
+        conn.execute(
+            "select ops.pause_jobs(greatest(%s::interval, %s::timestamptz - clock_timestamp()), %s)",
+            ("0" if end else "30 minutes", until, "as before the deploy" if end and until else "deploy"),
+        )
     except psycopg.Error as error:
         say(f"scheduled jobs go on as they are: {error.diag.message_primary}")
         return False
     return True
+
+
+def _paused_until(conn: psycopg.Connection[Any]) -> datetime | None:
+    """Until when an operator has paused the jobs; a pause that a killed deploy left behind is none."""
+    with suppress(psycopg.Error):  # a new database, or one whose tables are older than these columns
+        row = conn.execute(
+            "select (value #>> '{}')::timestamptz from platform.system_configs"
+            " where key = 'ops.jobs_paused_until' and tenant_id is null and is_active and description not like '%: deploy'"
+        ).fetchone()
+        return row[0] if row else None
+    return None
 
 
 def _wake_scheduler(conn: psycopg.Connection[Any]) -> None:
@@ -378,7 +395,8 @@ def _run(
     ).fetchone()
     assert row is not None  # noqa: S101
     run = row[0]
-    paused = _pause_jobs(conn, "30 minutes", say)
+    until = _paused_until(conn)
+    paused = _pause_jobs(conn, until, say)
     try:
         if plan.migrations:
             say("migrations:")
@@ -400,7 +418,7 @@ def _run(
         raise
     finally:
         if paused and not conn.closed:
-            _pause_jobs(conn, "0", say)
+            _pause_jobs(conn, until, say, end=True)
     _wake_scheduler(conn)
     conn.execute(
         "update deploy.runs set state = 'succeeded', finished_at = now(), migrations = %s, statements = %s where id = %s",

@@ -214,6 +214,14 @@ def test_pause(database: Target, conn: psycopg.Connection[Any], tree: Tree) -> N
         conn.execute("delete from deploy.statements where path = 'ops/schedules.sql'")
         assert not deploy(database, tree).nothing
         assert conn.execute("select ops.jobs_paused_until()").fetchone() == (None,)
+        # An operator's own pause goes on.
+        assert crewpay(database, "jobs", "pause", "--minutes", "120", "--reason", "test").returncode == 0
+        conn.execute("delete from deploy.statements where path = 'ops/schedules.sql'")
+        assert not deploy(database, tree).nothing
+        assert conn.execute("select ops.jobs_paused_until() > now() + interval '115 minutes'").fetchone() == (
+            True,
+        )
+        assert crewpay(database, "jobs", "resume").returncode == 0
         reasons = conn.execute(
             "select count(*) from platform.system_configs where key = 'ops.jobs_paused_until'"
         ).fetchone()
