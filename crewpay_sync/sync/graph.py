@@ -43,6 +43,14 @@ def graph_target(given: Settings | None = None) -> GraphTarget:
     try:
         uri = Path(private / "uri").read_text(encoding="utf-8").strip()
         password = Path(private / "password").read_text(encoding="utf-8").strip()
+    except PermissionError:
+        raise CrewPayError(
+            "CP941",
+            "the password of the private Neo4j can't be read",
+            detail=str(private / "password"),
+            hint="Only who started it may: repeat as that user or with sudo, or set NEO4J_URI, NEO4J_USER and NEO4J_PASSWORD.",
+            exit_code=CONNECTION,
+        ) from None
     except OSError:
         raise CrewPayError(
             "CP940",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -14,6 +15,7 @@ from crewpay_sync.cli import COMMANDS, cli
 from crewpay_sync.database import Target, application_target, clean_url, direct_target
 from crewpay_sync.output import CrewPayError, from_database, print_table, redact
 from crewpay_sync.settings import Settings
+from crewpay_sync.sync.graph import graph_target
 
 
 @pytest.fixture(autouse=True)
@@ -119,3 +121,26 @@ def test_every_command_has_help(command: list[str]) -> None:
 
 def test_registered_commands_that_exist_load() -> None:
     assert {"db", "doctor", "psql"} <= set(cli.list_commands(None)) <= set(COMMANDS)  # type: ignore[arg-type]
+
+
+def test_a_password_of_neo4j_that_may_not_be_read_is_told_from_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The private server's password is its owner's: whoever else asks is told so, and not to start a server that runs."""
+    given = Settings(neo4j_uri=None, crewpay_neo4j_home=tmp_path)
+    with pytest.raises(CrewPayError) as caught:
+        graph_target(given)
+    assert caught.value.code == "CP940"
+    (tmp_path / "default").mkdir()
+    (tmp_path / "default" / "uri").write_text("bolt://127.0.0.1:1")
+    read = Path.read_text
+
+    def guarded(path: Path, *args: Any, **options: Any) -> str:
+        if path.name == "password":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path, *args, **options)
+
+    monkeypatch.setattr(Path, "read_text", guarded)
+    with pytest.raises(CrewPayError) as caught:
+        graph_target(given)
+    assert caught.value.code == "CP941"
