@@ -106,6 +106,7 @@ def sql_reference(conn: psycopg.Connection[Any]) -> str:
     relations = _by(_rows(conn, "relations"), "schema")
     types = _by(_rows(conn, "types"), "schema")
     details = {name: _by(_rows(conn, name), "oid") for name in ("columns", "rights", "policies")}
+    schemas = [s for s in schemas if functions[s["name"]] or relations[s["name"]] or types[s["name"]]]
     lines = [
         "# SQL reference",
         "",
@@ -116,8 +117,7 @@ def sql_reference(conn: psycopg.Connection[Any]) -> str:
     ]
     for schema in schemas:
         name = schema["name"]
-        if functions[name] or relations[name] or types[name]:
-            lines += _schema(schema, functions[name], relations[name], types[name], details)
+        lines += _schema(schema, functions[name], relations[name], types[name], details)
     lines += ["## Errors", "", "| code | meaning | what to do |", "|---|---|---|"]
     lines += [f"| {e['code']} | {_cell(e['title'])} | {_cell(e['hint'])} |" for e in _rows(conn, "errors")]
     return "\n".join(lines).rstrip() + "\n"

@@ -85,14 +85,52 @@ def test_readme_lists_every_command() -> None:
     assert sorted(listed) == sorted(leaves(cli))
 
 
-@pytest.mark.parametrize(
-    "name", ["README.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
-)
+DOCUMENTS = sorted(
+    str(p.relative_to(ROOT)) for folder in (".", "docs", "sql", "graph", "migrations") for p in (ROOT / folder).glob("*.md")
+)  # fmt: skip
+
+
+def anchors(path: Path) -> set[str]:
+    """What headings are linked by."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.strip().lower()).replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_links_lead_somewhere(name: str) -> None:
     path = ROOT / name
-    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8")):
+    for link in re.findall(r"\]\(([^)]+)\)", path.read_text(encoding="utf-8")):
         if "://" not in link:
-            assert (path.parent / link).exists(), link
+            file, _, heading = link.partition("#")
+            target = path.parent / file if file else path
+            assert target.exists(), link
+            assert not heading or heading in anchors(target), link
+
+
+def test_names_in_the_database_exist(database: Target) -> None:
+    """schema.name in a document is a function, table, view or type; a fact or setting; or one of these."""
+    with closing(database.connect(autocommit=True)) as conn:
+        schemas = [r[0] for r in conn.execute("select nspname from pg_namespace where nspowner = 'crewpay_owner'::regrole")]  # fmt: skip
+        known = {
+            r[0]
+            for r in conn.execute(
+                "select n.nspname || '.' || x.name from pg_namespace as n join ("
+                " select pronamespace, proname from pg_proc union select relnamespace, relname from pg_class"
+                " union select typnamespace, typname from pg_type) as x (schema, name) on x.schema = n.oid"
+                " union select level || '.' || name from rules.facts union select key from platform.system_configs"
+            )
+        }
+    known |= {
+        "graph.rejected",
+        "graph.dead_letters",
+        "review.payroll_missing",
+        "review.check",
+    }  # alerts, a kind of setting
+    known |= {"pay.duty_credit"}  # the example of sql/README.md
+    wanted = re.compile(rf"(?<![\w./-])(?:{'|'.join(schemas)})\.[a-z_0-9]+\b(?!\.)")
+    for name in DOCUMENTS:
+        for found in wanted.findall((ROOT / name).read_text(encoding="utf-8")):
+            assert found in known or found.endswith((".csv", ".sql", ".md", ".yaml")), (name, found)
 
 
 # ---- docs/contracts.md ------------------------------------------------------------------------------------------------
