@@ -288,9 +288,13 @@ begin
   set state = 'retiring', changed_at = now()
   where k.state = 'active';
   insert into auth.signing_keys (state) values ('active') returning kid into v_kid;
-  if p_revoke_old then
-    update auth.context_keys c set secret = ext.gen_random_bytes(32), created_at = now();
-  end if;
+  -- Also where the database was restored without its keys: nobody could be logged in by it.
+  insert into auth.context_keys as c (id)
+  values (true)
+  on conflict (id) do update
+    set secret = ext.gen_random_bytes(32),
+        created_at = now()
+    where p_revoke_old;
   insert into auth.token_events (event, reason)
   values ('rotated', v_kid || case when p_revoke_old then ', all others revoked' else '' end);
   return v_kid;

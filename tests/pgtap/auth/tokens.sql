@@ -1,7 +1,7 @@
 -- Pooled applications: a token, and nothing else, makes a pool's login somebody, for one transaction. (Other transactions,
 -- processes and parallel workers: tests/integration/test_tokens.py.)
 begin;
-select plan(88);
+select plan(90);
 select test.fixture();
 
 -- Pools of this session's own, with their roles; the fixture's people behind them.
@@ -268,6 +268,12 @@ select auth.rotate_key();
 select test.refused(test.token('crew2'), 'pool_crew', 'the token is refused: unknown key', 'after two it is not');
 select test.act_as_operator();
 select is((select count(*) from auth.signing_keys where secret is not null), 2::bigint, 'two keys are in use, and others erased');
+select set_config('test.context_key', (select encode(secret, 'hex') from auth.context_keys), true);
+select auth.rotate_key();
+select is((select encode(secret, 'hex') from auth.context_keys), current_setting('test.context_key'), 'contexts keep their key');
+delete from auth.context_keys;
+select auth.rotate_key();
+select is((select count(*) from auth.context_keys), 1::bigint, 'and get one where a dump had left it out');
 
 -- Keys are nobody's to read.
 select is_empty($$
