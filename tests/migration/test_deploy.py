@@ -277,8 +277,7 @@ import os, signal, sys
 from pathlib import Path
 from yoyo.backends.base import DatabaseBackend
 from crewpay_sync.database import Target
-from crewpay_sync.deploy import runner, scratch, shadow
-from crewpay_sync.deploy.shadow import differences
+from crewpay_sync.deploy import runner
 from crewpay_sync.deploy.source import Tree
 
 def log_migration(self, migration, operation):
