@@ -83,7 +83,7 @@ declare
   v_zone text;
   v_wanted notify.preferences;
   v_known boolean;
-  v_id uuid;
+  v_told notify.notifications;
 begin
   select t.* into v_template from notify.templates as t where t.notification_type = p_type and t.event = p_event;
   if v_template.event is null then
@@ -123,20 +123,19 @@ begin
     left(notify.fill(v_template.title, p_values, v_zone), 255), notify.fill(v_template.message, p_values, v_zone),
     p_entity_type, p_entity, now(), p_event, p_event_key)
   on conflict (enterprise_id, crew_member_id, event, event_key, delivery_method) where event_key is not null do nothing
-  returning n.id into v_id;
-  if v_id is null or p_type = any (v_wanted.muted_types) then
-    return v_id;
+  returning n.* into v_told;
+  if v_told.id is null or p_type = any (v_wanted.muted_types) then
+    return v_told.id;
   end if;
 
   with copies as (
     insert into notify.notifications as n (
       enterprise_id, crew_member_id, notification_type, title, message, related_entity_type, related_entity_id, delivery_method, event, event_key)
-    select first.enterprise_id, first.crew_member_id, first.notification_type, first.title, first.message,
-      first.related_entity_type, first.related_entity_id, c.delivery_method, first.event, first.event_key
-    from notify.notifications as first
-    join notify.contacts as c on c.enterprise_id = first.enterprise_id and c.crew_member_id = first.crew_member_id
-    where first.enterprise_id = auth.enterprise_id()
-      and first.id = v_id
+    select v_told.enterprise_id, v_told.crew_member_id, v_told.notification_type, v_told.title, v_told.message,
+      v_told.related_entity_type, v_told.related_entity_id, c.delivery_method, v_told.event, v_told.event_key
+    from notify.contacts as c
+    where c.enterprise_id = v_told.enterprise_id
+      and c.crew_member_id = v_told.crew_member_id
       and c.delivery_method = any (coalesce(v_wanted.delivery_methods, '{EMAIL}'))
     returning n.enterprise_id, n.id, n.delivery_method
   )
@@ -144,7 +143,7 @@ begin
   select c.enterprise_id, c.id, c.delivery_method,
     notify.after_quiet_hours(now(), v_zone, v_wanted.quiet_from, v_wanted.quiet_to)
   from copies as c;
-  return v_id;
+  return v_told.id;
 end $$;
 revoke all on function notify.post(uuid, notify.notification_type, text, jsonb, text, uuid, text) from public;
 grant execute on function notify.post(uuid, notify.notification_type, text, jsonb, text, uuid, text) to crewpay_definer;

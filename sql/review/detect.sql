@@ -92,7 +92,7 @@ begin
     where d.enterprise_id = p_detection.enterprise_id
       and d.pay_period_id = p_detection.pay_period_id
       and d.check_id = p_check.id
-      and (p_crew is null or d.crew_member_id = any (p_crew))
+      and (p_crew is null or d.crew_member_id in (select unnest(p_crew)))
   ),
   changed as (
     update review.discrepancies as d

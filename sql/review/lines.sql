@@ -1,6 +1,6 @@
 -- Lines of both sides of a comparison.
 
--- Ours: current results, or the results of a recalculation.
+-- Ours: current results, or the results of a recalculation. Crew members are looked up in a hashed set: an array is searched from its beginning for every row.
 create or replace function review.result_lines(p_enterprise uuid, p_period uuid, p_run uuid, p_crew uuid[])
 returns table (
   crew_member_id uuid, component pay.component, level text, node bigint, term_code text, label text, quantity numeric, amount numeric,
@@ -16,14 +16,14 @@ as $$
     where p_run is null
       and c.enterprise_id = p_enterprise
       and c.pay_period_id = p_period
-      and (p_crew is null or c.crew_member_id = any (p_crew))
+      and (p_crew is null or c.crew_member_id in (select unnest(p_crew)))
     union all
     select v.crew_member_id, v.ruleset_id, v.line_term, v.line_node, v.line_quantity, v.line_cents
     from pay.calculation_versions as v
     where p_run is not null
       and v.enterprise_id = p_enterprise
       and v.run_id = p_run
-      and (p_crew is null or v.crew_member_id = any (p_crew))
+      and (p_crew is null or v.crew_member_id in (select unnest(p_crew)))
   ),
   lines as materialized (
     select r.crew_member_id, r.ruleset_id, l.term_no, l.node, l.quantity, l.cents
@@ -54,7 +54,7 @@ as $$
   where p_batch is null
     and p.enterprise_id = p_enterprise
     and p.pay_period_id = p_period
-    and (p_crew is null or p.crew_member_id = any (p_crew))
+    and (p_crew is null or p.crew_member_id in (select unnest(p_crew)))
   union all
   select l.crew_member_id, l.component, l.flight_id, l.quantity, l.amount
   from review.parallel_lines as l
@@ -62,7 +62,7 @@ as $$
     and l.enterprise_id = p_enterprise
     and l.pay_period_id = p_period
     and l.batch_id = p_batch
-    and (p_crew is null or l.crew_member_id = any (p_crew))
+    and (p_crew is null or l.crew_member_id in (select unnest(p_crew)))
 $$;
 comment on function review.actual_lines(uuid, uuid, uuid, uuid[]) is
 'What was paid, line by line.
@@ -103,7 +103,7 @@ as $$
     from pay.pay_calculations as c
     where c.enterprise_id = p_enterprise
       and c.pay_period_id = p_period
-      and (p_crew is null or c.crew_member_id = any (p_crew))
+      and (p_crew is null or c.crew_member_id in (select unnest(p_crew)))
   ),
   unequal as materialized (
     select coalesce(o.crew_member_id, p.crew_member_id) as crew_member_id, o, p

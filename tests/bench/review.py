@@ -2,7 +2,8 @@
 
 Detection of a month whose pay is recorded and paid, against stored results and with everything recomputed, as shares of a
 run of the same month in the same session, the three taking turns; once without an error, once with payments of 1 % of the
-crew wrong. Claims: all submitted ones reviewed at once, dossiers one by one, fifty submissions at once. In a database of
+crew wrong. Then the worst month: a payroll that pays leg by leg, all of it at a wrong rate, of a tenth of the crew and of all of
+them, which takes ten times as long where nothing grows faster than the month. Claims: all submitted ones reviewed at once, dossiers one by one, fifty submissions at once. In a database of
 its own on the configured server, dropped at the end; best of all rounds, percentiles over all calls.
 """
 
@@ -38,6 +39,15 @@ cross join lateral (values
 where x.amount <> 0
 """
 SPOIL = "update pay.payroll_payments set amount = amount - 7.31 where component = 'per_diem' and crew_member_id in (select id from crew.crew_members order by employee_id limit %s)"
+LEGS_OF = """
+insert into pay.payroll_payments (enterprise_id, crew_member_id, pay_period_id, component, flight_id, quantity, amount, paid_on, reference)
+select p.enterprise_id, l.crew_member_id, p.id, l.component, l.flight_id, round(l.quantity / 60, 4), round(l.amount * 1.03, 2), current_date,
+  concat_ws('-', 'leg', row_number() over ())
+from pay.pay_periods p
+cross join lateral review.result_lines(p.enterprise_id, p.id, null, array(select id from crew.crew_members order by employee_id limit %s)) l
+where l.amount <> 0
+"""
+UNPAY = "delete from pay.payroll_payments where crew_member_id in (select id from crew.crew_members order by employee_id limit %s)"
 CLAIM = """
 insert into review.claims (enterprise_id, claim_number, crew_member_id, pay_period_id, claim_type, component, description, claimed_amount, submitted_by, answer_due)
 select m.enterprise_id, 'CLM-2001-' || lpad(row_number() over (order by m.employee_id)::text, 5, '0'), m.id, p.id, 'PER_DIEM', 'per_diem', 'Measured', 7.31,
@@ -72,6 +82,23 @@ def detection(conn: psycopg.Connection[Any], rounds: int, label: str) -> list[di
         figure(f"{label}: share of the run", best["stored"] / best["run"] * 100, "%", STORED, 1),
         figure(f"{label}: detection with recomputation, {found['recomputed']} findings", best["recomputed"], "s"),
         figure(f"{label}: share of the run", best["recomputed"] / best["run"] * 100, "%", RECOMPUTED, 0),
+    ]  # fmt: skip
+
+
+def all_wrong(
+    conn: psycopg.Connection[Any], operator: psycopg.Connection[Any], crew: int
+) -> list[dict[str, Any]]:
+    """Every leg of a tenth of the crew, then of all, paid 3 % too high: seconds to find it."""
+    seconds, found = {}, {}
+    for share in (10, 1):
+        with operator.transaction():
+            operator.execute(UNPAY, (crew // share,))
+            operator.execute(LEGS_OF, (crew // share,))
+        operator.execute("vacuum analyze")
+        seconds[share], found[share] = timed(conn, DETECT.format("false"))
+    return [
+        figure(f"{crew // share:,} crew, every leg paid wrong: detection, {found[share]} findings", seconds[share], "s", digits=1)
+        for share in (10, 1)
     ]  # fmt: skip
 
 
@@ -139,6 +166,10 @@ def measure(server: Target, tree: Tree, crew: int, claims: int, rounds: int) -> 
             figures = detection(db.conn, rounds, f"{crew:,} crew, all right")
             operator.execute(SPOIL, (max(1, crew // 100),))
             figures += detection(db.conn, rounds, f"{crew:,} crew, 1 % paid wrong")
+            figures += all_wrong(db.conn, operator, crew)
+            with operator.transaction():
+                operator.execute("delete from pay.payroll_payments")
+                operator.execute(PAY)
             operator.execute(SPOIL, (claims,))
             operator.execute(CLAIM, (claims,))
             operator.execute("vacuum analyze")

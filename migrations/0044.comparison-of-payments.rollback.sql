@@ -1,0 +1,2 @@
+drop type review.evidence;
+drop type review.unmatched;
