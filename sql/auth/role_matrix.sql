@@ -476,6 +476,7 @@ from (values
   ('function', 'review.tell_claimant', '{crewpay_definer}', 'execute'),
   ('function', 'review.tell_crew', '{crewpay_definer}', 'execute'),
   ('function', 'review.tg_discrepancy_moves', '{crewpay_definer}', 'execute'),
+  ('function', 'review.touched_nodes', '{crewpay_definer}', 'execute'),
   ('function', 'review.unequal', '{crewpay_definer}', 'execute'),
   ('function', 'review.unsettled_crew', '{crewpay_definer}', 'execute'),
   ('function', 'review.variance', '{crewpay_admin,crewpay_payroll,crewpay_service}', 'execute'),

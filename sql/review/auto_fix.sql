@@ -92,27 +92,45 @@ language sql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
-  -- Each is told once of each, whichever detection finds it.
-  select notify.post(d.crew_member_id,
-    case t.is_fixed when true then 'PROACTIVE_FIX' else 'DISCREPANCY' end::notify.notification_type,
-    case t.is_fixed when true then 'pay_corrected' else 'discrepancy_found' end,
-    jsonb_build_object(
-      'what', concat_ws(' ', coalesce(replace(d.component::text, '_', ' '), 'everything'),
-        'of ' || f.flight_number || ' on ' || to_char(f.scheduled_departure, 'YYYY-MM-DD')),
+  with found as materialized (
+    -- Each is told once of each, whichever detection finds it.
+    select d.id, d.crew_member_id, t.is_fixed, d.difference_amount, e.currency,
+      concat_ws(' ', coalesce(replace(d.component::text, '_', ' '), 'everything'),
+        'of ' || f.flight_number || ' on ' || to_char(f.scheduled_departure, 'YYYY-MM-DD')) as what,
+      count(*) over (partition by d.crew_member_id, t.is_fixed) as in_all
+    from review.discrepancies as d
+    cross join lateral (select d.resolution_status = 'RESOLVED' and d.detected_by = 'PROACTIVE_AGENT' as is_fixed) as t
+    join platform.enterprises as e on e.id = d.enterprise_id
+    left join crew.flights as f on f.enterprise_id = d.enterprise_id and f.id = d.flight_id
+    where d.enterprise_id = p_detection.enterprise_id
+      and d.pay_period_id = p_detection.pay_period_id
+      and d.difference_amount <> 0
+      and (d.detection_id = p_detection.id or t.is_fixed and d.resolution_date = now())
+      and d.resolution_status in ('OPEN', 'RESOLVED')
+  ),
+  messages as (
+    select f.crew_member_id, f.is_fixed, 1 as count, f.what, f.difference_amount as missing, f.currency, 'discrepancy' as about, f.id, f.id::text as key
+    from found as f
+    where f.in_all <= 3
+    union all
+    -- Nobody wants forty messages of one kind: more than three are told in one.
+    select f.crew_member_id, f.is_fixed, count(*), null, sum(f.difference_amount), f.currency, 'pay_period', p_period.id, p_detection.id::text
+    from found as f
+    where f.in_all > 3
+    group by f.crew_member_id, f.is_fixed, f.currency
+  )
+  select notify.post(m.crew_member_id,
+    case when m.is_fixed then 'PROACTIVE_FIX' else 'DISCREPANCY' end::notify.notification_type,
+    case when m.count = 1 and m.is_fixed then 'pay_corrected' when m.count = 1 then 'discrepancy_found'
+      when m.is_fixed then 'pay_corrected_often' else 'discrepancies_found' end,
+    jsonb_strip_nulls(jsonb_build_object(
+      'what', m.what,
+      'count', nullif(m.count, 1),
       'period', format('%s to %s', p_period.start_date, p_period.end_date),
-      'amount', case when d.difference_amount > 0 then format('%s %s missing', d.difference_amount, e.currency)
-        else format('%s %s too much', -d.difference_amount, e.currency) end),
-    'discrepancy', d.id, d.id::text)
-  from review.discrepancies as d
-  cross join lateral (select d.resolution_status = 'RESOLVED' and d.detected_by = 'PROACTIVE_AGENT' as is_fixed) as t
-  join platform.enterprises as e on e.id = d.enterprise_id
-  left join crew.flights as f on f.enterprise_id = d.enterprise_id and f.id = d.flight_id
-  where d.enterprise_id = p_detection.enterprise_id
-    and d.pay_period_id = p_detection.pay_period_id
-    and d.difference_amount <> 0
-    and (d.detection_id = p_detection.id or t.is_fixed and d.resolution_date = now())
-    and d.resolution_status in ('OPEN', 'RESOLVED')
+      'amount', case when m.missing < 0 then format('%s %s too much', -m.missing, m.currency) else format('%s %s missing', m.missing, m.currency) end)),
+    m.about, m.id, m.key)
+  from messages as m
 $$;
 comment on function review.tell_crew(review.detections, pay.pay_periods) is
-'Tells crew members what a detection found about their money, or put right.
+'Tells crew members what a detection found about their money, or put right: each thing by itself, or more than three of them in one message.
 p_detection: detection; p_period: its period.';

@@ -1,12 +1,56 @@
 -- A recalculation against what is recorded, node by node, each difference with its reason. A component with approved back pay is
 -- compared as a whole, what was settled counting as recorded: back pay is of no node.
 
+-- Facts that went on record after a result explain what differs in their leg, duty or trip, and in whatever counts the month.
+create or replace function review.touched_nodes(p_period pay.pay_periods, p_crew uuid[])
+returns table (crew_member_id uuid, level text, node bigint)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with recorded as materialized (
+    select c.crew_member_id, r.as_of
+    from pay.pay_calculations as c
+    join pay.pay_runs as r on r.enterprise_id = c.enterprise_id and r.id = c.run_id
+    where c.enterprise_id = p_period.enterprise_id and c.pay_period_id = p_period.id and c.crew_member_id = any (p_crew)
+  ),
+  changed as materialized (
+    select a.crew_member_id, a.leg_no, t.trip_no, a.duty_start_time
+    from crew.crew_assignments as a
+    join recorded as r on r.crew_member_id = a.crew_member_id
+    left join crew.flights as f on f.enterprise_id = a.enterprise_id and f.id = a.flight_id
+    left join crew.trips as t on t.enterprise_id = a.enterprise_id and t.id = a.trip_id
+    where a.enterprise_id = p_period.enterprise_id
+      and greatest(a.updated_at, f.updated_at, t.updated_at) > r.as_of
+  )
+  select c.crew_member_id, n.level, n.node
+  from changed as c
+  cross join lateral (values
+    ('leg', c.leg_no), ('trip', c.trip_no), ('duty', floor(date_part('epoch', c.duty_start_time) / 60)::bigint)) as n (level, node)
+  union
+  select c.crew_member_id, 'span', null
+  from changed as c
+  where c.duty_start_time between p_period.contract_month::timestamptz - interval '2 days' and p_period.end_date::timestamptz + interval '3 days'
+  union
+  select m.crew_member_id, 'month', null
+  from crew.crew_months as m
+  join recorded as r on r.crew_member_id = m.crew_member_id
+  where m.enterprise_id = p_period.enterprise_id
+    and m.month = p_period.contract_month
+    and m.updated_at > r.as_of
+$$;
+comment on function review.touched_nodes(pay.pay_periods, uuid[]) is
+'Where facts went on record after the recorded pay of a period was computed. level, node: a leg, duty or trip; level span: any
+assignment of the month, in whatever counts several; level month: facts of the month itself.
+p_period: period; p_crew: crew members.';
+
 create or replace function review.compare_recorded(p_period pay.pay_periods, p_run pay.pay_runs, p_tolerance numeric)
 returns setof review.difference
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 set jit = off
+set enable_nestloop = off
 as $$
 #variable_conflict use_column
 declare
@@ -73,26 +117,7 @@ begin
     having abs(sum(expected) - sum(actual)) > p_tolerance
   ),
   touched as materialized (
-    -- Facts of the node that went on record after the result.
-    select n.crew_member_id, n.component, n.level, n.node
-    from nodes as n
-    join recorded as r on r.crew_member_id = n.crew_member_id
-    where exists (
-      select
-      from crew.crew_assignments as a
-      left join crew.flights as f on f.enterprise_id = a.enterprise_id and f.id = a.flight_id
-      left join crew.trips as t on t.enterprise_id = a.enterprise_id and t.id = a.trip_id
-      where a.enterprise_id = p_period.enterprise_id and a.crew_member_id = n.crew_member_id
-        and greatest(a.updated_at, f.updated_at, t.updated_at) > r.as_of
-        and case n.level
-          when 'leg' then a.leg_no = n.node
-          when 'trip' then t.trip_no = n.node
-          when 'duty' then floor(date_part('epoch', a.duty_start_time) / 60) = n.node
-          else a.duty_start_time between p_period.contract_month::timestamptz - interval '2 days' and p_period.end_date::timestamptz + interval '3 days'
-        end)
-      or n.level = 'month' and exists (
-        select from crew.crew_months as m
-        where m.enterprise_id = p_period.enterprise_id and m.crew_member_id = n.crew_member_id and m.month = p_period.contract_month and m.updated_at > r.as_of)
+    select * from review.touched_nodes(p_period, v_crew)
   ),
   contracts as materialized (
     -- The same terms may be compiled otherwise by another version of CrewPay.
@@ -117,7 +142,9 @@ begin
         when n.component in ('premium', 'delay_pay') and n.expected = 0 then 'PREMIUM_NOT_DUE'
         when n.component = 'flight_pay' and n.level = 'leg' and n.actual = 0 then 'LEG_NOT_PAID'
         when n.component = 'flight_pay' and n.level = 'leg' and n.expected = 0 then 'LEG_NOT_FLOWN'
-        when t.node is not null then 'LATE_CHANGE'
+        when (n.crew_member_id, n.level, n.node) in (select t.crew_member_id, t.level, t.node from touched as t where t.node is not null)
+          or n.level not in ('leg', 'duty', 'trip') and (n.crew_member_id, 'span') in (select t.crew_member_id, t.level from touched as t)
+          or n.level = 'month' and (n.crew_member_id, n.level) in (select t.crew_member_id, t.level from touched as t) then 'LATE_CHANGE'
         when n.component = 'per_diem' then 'PER_DIEM'
         when n.component = 'guarantee' then case when n.actual = 0 then 'GUARANTEE_NOT_PAID' else 'GUARANTEE_PRORATION' end
         when n.gained is not null and n.lost is not null and n.changed > 1 then 'WRONG_WINNER'
@@ -131,7 +158,6 @@ begin
     left join recorded as r on r.crew_member_id = n.crew_member_id
     left join contracts as paid on paid.id = r.ruleset_id
     left join contracts as known on known.id = v.ruleset_id
-    left join touched as t on t.crew_member_id = n.crew_member_id and t.component = n.component and t.level = n.level and t.node = n.node
   ),
   joined as (
     -- A rate or a clause that changed is one difference, however many nodes were paid by it; so is a result that is not there.

@@ -182,7 +182,6 @@ set search_path = pg_catalog, pg_temp
 set client_min_messages = warning
 set jit = off
 set work_mem = '256MB'
-set enable_nestloop = on
 as $$
 declare
   v_period pay.pay_periods;

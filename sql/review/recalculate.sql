@@ -6,6 +6,7 @@ returns pay.pay_runs
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = on
 as $$
 declare
   v_run pay.pay_runs;
@@ -16,7 +17,7 @@ begin
   values (p_period.enterprise_id, p_period.id, 'CHECK', p_crew is null, pay.engine_version(), pay.time_zone_version(), session_user, auth.person())
   returning * into v_run;
   if p_crew is null or cardinality(p_crew) > 20 then
-    -- Stages have no statistics: a guess of one row must not become a loop over many.
+    -- Stages have no statistics: a guess of one row must not become a loop over many. Until this function ends.
     perform set_config('enable_nestloop', 'off', true);
   end if;
 

@@ -496,6 +496,32 @@ def test_a_rate_made_good_for_all_legs_at_once(month: Month) -> None:
     assert month.found() == []
 
 
+def test_more_than_three_are_told_in_one_message(month: Month) -> None:
+    """Whose pay is wrong everywhere is told once; three things are told one by one."""
+    month.pay()
+    month.conn.execute(
+        "update pay.payroll_payments set quantity = null, amount = amount - 1.37 where enterprise_id = %s",
+        (month.airline.id,),
+    )
+    month.detect()
+    told = month.rows(
+        """select m.employee_id, count(distinct d.id), count(distinct n.id), min(n.related_entity_type), min(n.message) like '%% in 15 places: 20.55 USD missing in all.%%'
+           from review.discrepancies d
+           join crew.crew_members m on m.id = d.crew_member_id
+           join notify.notifications n on n.crew_member_id = d.crew_member_id
+           where d.enterprise_id = %s group by 1 order by 1""",
+        month.airline.id,
+    )
+    assert told == [
+        ("cap", 15, 1, "pay_period", True),
+        ("fa", 3, 3, "discrepancy", False),
+        ("fo", 3, 3, "discrepancy", False),
+    ]
+    before = month.everything()
+    month.detect()
+    assert month.everything() == before
+
+
 @pytest.mark.parametrize(
     "limits", [{"below": 50}, {"severity": "LOW", "below": 1000}, {"enabled": False}], ids=str
 )
