@@ -1,12 +1,17 @@
 -- What is known about amounts that differ: the facts by which their reason is told.
 
--- The legs of some crew members about a period, with what a wrong payroll may have taken for their credit.
+-- The legs of some crew members about a period, with what a wrong payroll may have taken for their credit. Planned for these crew members.
 create or replace function review.legs_about(p_period pay.pay_periods, p_crew uuid[])
 returns table (crew_member_id uuid, flight_id uuid, trip_no bigint, scheduled integer, flown integer, is_current boolean, crosses boolean)
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+set enable_nestloop = on
 as $$
+#variable_conflict use_column
+begin
+  return query
   select a.crew_member_id, a.flight_id, t.trip_no,
     (date_part('epoch', f.scheduled_arrival - f.scheduled_departure) / 60)::integer,
     (date_part('epoch', f.actual_arrival - f.actual_departure) / 60)::integer,
@@ -19,7 +24,8 @@ as $$
   left join crew.trips as t on t.enterprise_id = a.enterprise_id and t.id = a.trip_id
   where a.enterprise_id = p_period.enterprise_id
     and a.crew_member_id = any (p_crew)
-    and a.duty_start_time between p_period.start_date::timestamptz - interval '20 days' and p_period.end_date::timestamptz + interval '20 days'
+    and a.duty_start_time between p_period.start_date::timestamptz - interval '20 days' and p_period.end_date::timestamptz + interval '20 days';
+end
 $$;
 comment on function review.legs_about(pay.pay_periods, uuid[]) is
 'Legs of crew members in and about a period: scheduled and flown minutes, whether it stands, whether its trip crosses the period''s edge.

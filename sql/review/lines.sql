@@ -1,29 +1,33 @@
--- Lines of both sides of a comparison.
+-- Lines of both sides of a comparison. Each is planned for the crew members that are asked for: some of them by index, all of them by hash.
 
--- Ours: current results, or the results of a recalculation. Crew members are looked up in a hashed set: an array is searched from its beginning for every row.
+-- Ours: current results, or the results of a recalculation.
 create or replace function review.result_lines(p_enterprise uuid, p_period uuid, p_run uuid, p_crew uuid[])
 returns table (
   crew_member_id uuid, component pay.component, level text, node bigint, term_code text, label text, quantity numeric, amount numeric,
   flight_id uuid)
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
-set enable_hashjoin = on
+set plan_cache_mode = force_custom_plan
+set enable_nestloop = on
 as $$
+#variable_conflict use_column
+begin
+  return query
   with results as materialized (
     select c.crew_member_id, c.ruleset_id, c.line_term, c.line_node, c.line_quantity, c.line_cents
     from pay.pay_calculations as c
     where p_run is null
       and c.enterprise_id = p_enterprise
       and c.pay_period_id = p_period
-      and (p_crew is null or c.crew_member_id in (select unnest(p_crew)))
+      and (p_crew is null or c.crew_member_id = any (p_crew))
     union all
     select v.crew_member_id, v.ruleset_id, v.line_term, v.line_node, v.line_quantity, v.line_cents
     from pay.calculation_versions as v
     where p_run is not null
       and v.enterprise_id = p_enterprise
       and v.run_id = p_run
-      and (p_crew is null or v.crew_member_id in (select unnest(p_crew)))
+      and (p_crew is null or v.crew_member_id = any (p_crew))
   ),
   lines as materialized (
     select r.crew_member_id, r.ruleset_id, l.term_no, l.node, l.quantity, l.cents
@@ -36,7 +40,8 @@ as $$
   from lines as l
   left join rules.ruleset_terms as t on t.enterprise_id = p_enterprise and t.ruleset_id = l.ruleset_id and t.term_no = l.term_no
   left join rules.union_contract_terms as u on u.enterprise_id = t.enterprise_id and u.id = t.term_id
-  left join crew.crew_assignments as a on t.level = 'leg' and a.enterprise_id = p_enterprise and a.leg_no = l.node
+  left join crew.crew_assignments as a on t.level = 'leg' and a.enterprise_id = p_enterprise and a.leg_no = l.node;
+end
 $$;
 comment on function review.result_lines(uuid, uuid, uuid, uuid[]) is
 'Pay lines with clause and, of legs, the flight. Lines without a term are adjustments or, of a component, overrides.
@@ -45,16 +50,21 @@ p_enterprise: tenant; p_period: period; p_run: a recalculation, null for current
 -- Theirs: what payroll paid, or the results of another payroll.
 create or replace function review.actual_lines(p_enterprise uuid, p_period uuid, p_batch uuid, p_crew uuid[])
 returns table (crew_member_id uuid, component pay.component, flight_id uuid, quantity numeric, amount numeric)
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+set enable_nestloop = on
 as $$
+#variable_conflict use_column
+begin
+  return query
   select p.crew_member_id, p.component, p.flight_id, p.quantity, p.amount
   from pay.payroll_payments as p
   where p_batch is null
     and p.enterprise_id = p_enterprise
     and p.pay_period_id = p_period
-    and (p_crew is null or p.crew_member_id in (select unnest(p_crew)))
+    and (p_crew is null or p.crew_member_id = any (p_crew))
   union all
   select l.crew_member_id, l.component, l.flight_id, l.quantity, l.amount
   from review.parallel_lines as l
@@ -62,7 +72,8 @@ as $$
     and l.enterprise_id = p_enterprise
     and l.pay_period_id = p_period
     and l.batch_id = p_batch
-    and (p_crew is null or l.crew_member_id in (select unnest(p_crew)))
+    and (p_crew is null or l.crew_member_id = any (p_crew));
+end
 $$;
 comment on function review.actual_lines(uuid, uuid, uuid, uuid[]) is
 'What was paid, line by line.
@@ -103,7 +114,7 @@ as $$
     from pay.pay_calculations as c
     where c.enterprise_id = p_enterprise
       and c.pay_period_id = p_period
-      and (p_crew is null or c.crew_member_id in (select unnest(p_crew)))
+      and (p_crew is null or c.crew_member_id = any (p_crew))
   ),
   unequal as materialized (
     select coalesce(o.crew_member_id, p.crew_member_id) as crew_member_id, o, p
